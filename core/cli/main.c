@@ -1,0 +1,45 @@
+/* breakwater: one executable, one subcommand per process or task. */
+#include "core/cli/cli.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+static const Command commands[] = {
+    {"cluster", "group messages on stdin that say the same thing", cmd_cluster},
+    {"classify", "tell complaints on stdin from the rest", cmd_classify},
+    {"spikes", "find alarms in a series of counts on stdin", cmd_spikes},
+    {"suspect", "the moments at which an incident would be suspected", cmd_suspect},
+    {"render", "a text as a network would count and cut it", cmd_render},
+};
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "Usage: breakwater COMMAND [OPTIONS]\n\nCommands:\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\n'breakwater COMMAND --help' says more about one of them.\n");
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "C.UTF-8");
+    if (argc < 2) {
+        fprintf(stderr, "breakwater: which command? (see 'breakwater --help')\n");
+        return CLI_WRONG_USE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("breakwater %s\n", BW_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "breakwater: there is no command '%s' (see 'breakwater --help')\n", argv[1]);
+    return CLI_WRONG_USE;
+}

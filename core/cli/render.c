@@ -1,0 +1,8 @@
+#include "core/cli/cli.h"
+
+int cmd_render(int argc, char **argv)
+{
+    if (!cli_parse("", NULL, NULL, 0, 0, &argc, &argv))
+        return CLI_WRONG_USE;
+    return cli_fail("render", "not built yet");
+}

@@ -30,7 +30,7 @@ typedef struct PipelineVerdict {
 
 typedef struct PipelineEvent {
     enum {
-        PIPELINE_MERGE,   /* `cluster` turned out to be the same as `into`: its messages move there */
+        PIPELINE_MERGE, /* `cluster` turned out to be the same as `into`: its messages move there */
         PIPELINE_SUSPECT, /* `cluster` has become big enough, fast enough, to be an incident */
     } kind;
     int64_t cluster, into;

@@ -53,11 +53,15 @@ RESOURCE_FILES := $(sort $(wildcard sql/*.sql) $(shell find web/ui core/engine/d
 UI_MODULES := preact/dist/preact.module.js preact/hooks/dist/hooks.module.js \
               htm/dist/htm.module.js @preact/signals/dist/signals.module.js \
               @preact/signals-core/dist/signals-core.module.js uplot/dist/uPlot.esm.js uplot/dist/uPlot.min.css
+UI_LIB := $(addprefix $(BUILD)/lib/,$(notdir $(UI_MODULES)))
+$(BUILD)/lib/.copied: node_modules/.package-lock.json tools/ui-lib.sh Makefile
+	tools/ui-lib.sh $(BUILD)/lib $(UI_MODULES)
+	@touch $@
 $(BUILD)/resources.xml: $(RESOURCE_FILES) tools/resources.sh Makefile
 	@mkdir -p $(@D)
-	tools/resources.sh '$(UI_MODULES)' $(RESOURCE_FILES) >$@
-$(BUILD)/resources.c: $(BUILD)/resources.xml $(RESOURCE_FILES) node_modules/.package-lock.json
-	glib-compile-resources --sourcedir=. --sourcedir=node_modules --generate-source --target=$@ $<
+	tools/resources.sh '$(UI_LIB)' $(RESOURCE_FILES) >$@
+$(BUILD)/resources.c: $(BUILD)/resources.xml $(RESOURCE_FILES) $(BUILD)/lib/.copied
+	glib-compile-resources --sourcedir=. --generate-source --target=$@ $<
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --omit=dev --ignore-scripts
 	@touch $@

@@ -1,6 +1,6 @@
 #!/bin/sh
 # resources.sh 'MODULE...' FILE...: the list of what is built into the program, for glib-compile-resources.
-# Files keep their path (/breakwater/sql/001_inbox.sql); npm modules stand under /breakwater/web/ui/lib/NAME.
+# Files keep their path (/breakwater/sql/001_inbox.sql); the browser's modules stand under /breakwater/web/ui/lib/NAME.
 modules=$1
 shift
 echo '<gresources><gresource prefix="/breakwater">'

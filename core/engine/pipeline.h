@@ -11,7 +11,7 @@
 typedef struct Pipeline Pipeline;
 
 typedef struct PipelineMessage {
-    int64_t id;       /* unique; later messages have greater ids */
+    int64_t id;       /* unique; not always in order */
     int64_t at;       /* microseconds UTC by the network's clock; need not be in order */
     int64_t person;   /* who wrote it; 0 where unknown */
     const char *lang; /* what the network claims ("de", "de-AT"), or NULL */

@@ -244,6 +244,7 @@ create table incident (
 );
 create index incident_open on incident (brand_id, people desc, id desc) where phase not in ('resolved', 'dismissed');
 create index incident_over on incident (brand_id, id desc) where phase in ('resolved', 'dismissed');
+create index incident_merged on incident (brand_id, merged_into) where merged_into is not null;
 
 create table incident_event (                  -- the timeline, which writes itself
     brand_id    bigint not null,
@@ -375,6 +376,7 @@ create table delivery (                        -- the outbox: one text to one re
     state           text not null check (state in ('queued', 'sending', 'sent', 'failed', 'skipped', 'unknown')),
     reason          text,                      -- in words, for failed, skipped and unknown
     token           text,                      -- of the click; null for a part of an update
+    then_done       boolean not null default false, -- a reply that ends its conversation once it is sent
     user_id         bigint,
     send_at         timestamptz not null,      -- not before: undo, and back-off
     lease_until     timestamptz,
@@ -390,7 +392,8 @@ create table delivery (                        -- the outbox: one text to one re
 );
 create index delivery_due on delivery (brand_id, channel_id, send_at, id) where state in ('queued', 'sending', 'unknown');
 create index delivery_state on delivery (brand_id, state, id) where state in ('failed', 'unknown');
-create index delivery_update on delivery (brand_id, update_id, state) where update_id is not null;
+create index delivery_update on delivery (brand_id, update_id, state, id) where update_id is not null;
+create index delivery_reply on delivery (brand_id, created_at) where update_id is null; -- who was answered by hand lately
 create index delivery_conversation on delivery (brand_id, conversation_id, id);
 
 create table delivery_attempt (                -- written before the call, ended after it

@@ -49,7 +49,8 @@ $(BUILD)/asan/%.o: %.cc
 	$(CXX) -std=c++17 $(WARN) $(CPPFLAGS) -O1 -g $(SANITIZE) -MMD -MP -c -o $@ $<
 
 # Everything the program needs at run time is inside it: schema, pages, demo day.
-RESOURCE_FILES := $(sort $(wildcard sql/*.sql) $(shell find web/ui core/engine/data demo -type f 2>/dev/null))
+RESOURCE_FILES := $(sort $(wildcard sql/*.sql) $(shell find web/ui core/engine/data -type f 2>/dev/null))
+DEMO_FILES     := $(sort $(wildcard demo/*.mjs demo/phrases/*.mjs))
 UI_MODULES := preact/dist/preact.module.js preact/hooks/dist/hooks.module.js \
               htm/dist/htm.module.js @preact/signals/dist/signals.module.js \
               @preact/signals-core/dist/signals-core.module.js uplot/dist/uPlot.esm.js uplot/dist/uPlot.min.css
@@ -59,9 +60,12 @@ $(BUILD)/lib/.copied: node_modules/.package-lock.json tools/ui-lib.sh Makefile
 	@touch $@
 $(BUILD)/resources.xml: $(RESOURCE_FILES) tools/resources.sh Makefile
 	@mkdir -p $(@D)
-	tools/resources.sh '$(UI_LIB)' $(RESOURCE_FILES) >$@
-$(BUILD)/resources.c: $(BUILD)/resources.xml $(RESOURCE_FILES) $(BUILD)/lib/.copied
-	glib-compile-resources --sourcedir=. --generate-source --target=$@ $<
+	tools/resources.sh '$(UI_LIB)' $(RESOURCE_FILES) demo/outage-day.jsonl >$@
+$(BUILD)/demo/outage-day.jsonl: $(DEMO_FILES)
+	@mkdir -p $(@D)
+	node demo/outage-day.mjs >$@
+$(BUILD)/resources.c: $(BUILD)/resources.xml $(RESOURCE_FILES) $(BUILD)/lib/.copied $(BUILD)/demo/outage-day.jsonl
+	glib-compile-resources --sourcedir=. --sourcedir=$(BUILD) --generate-source --target=$@ $<
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --omit=dev --ignore-scripts
 	@touch $@

@@ -272,6 +272,7 @@ create table member (                          -- a person in an incident, and w
     last_at         timestamptz not null,
     told_update_id  bigint,
     told_at         timestamptz,
+    joined_at       timestamptz not null default now(), -- our clock: who is in a preview
     removed_at      timestamptz,               -- taken out by a person: stays out
     primary key (brand_id, incident_id, person_id)
 );

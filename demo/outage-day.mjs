@@ -37,7 +37,7 @@ const PEOPLE = { card: 385, login: 285, rest: 470, history: 1180 }
 /* When an incident's people write: quick rise to a top, long tail. `rise` is half the seconds to the top. */
 const CURVES = {
     card: { begin: 5, rise: 57.5, tail: 0.2 },
-    login: { begin: 45, rise: 80, tail: 0.2 },
+    login: { begin: 45, rise: 65, tail: 0.2 },
 }
 
 class Day {
@@ -159,6 +159,7 @@ class Day {
             channel,
             author,
             author_name: person.name,
+            author_handle: channel === 'facebook' ? undefined : author.replace(/^ig\./, ''),
             lang: told ? person.lang : undefined,
             subject: more.subject,
             text,
@@ -192,12 +193,12 @@ class Day {
     }
 
     /* Sentences to one post, in this person's way. */
-    post(person, channel, sentences, { tags = [], rant = [] } = {}) {
+    post(person, channel, sentences, { tags = [], rant = [], bare = false } = {}) {
         const { bank, style } = person
         const mention =
             channel === 'mail' || channel === 'facebook' ? 0 : channel === 'instagram' ? 0.25 : 0.75
         let text = ''
-        if (!style.lower && this.chance(0.35)) {
+        if (!bare && !style.lower && this.chance(0.35)) {
             text = this.pick(bank.opening)
             if (/[\p{L}\p{N}]$/u.test(text)) text += this.pick([',', ',', '!', ':'])
         }
@@ -249,6 +250,7 @@ class Day {
         if (channel !== 'mail' && this.chance(0.13))
             return this.fresh(() =>
                 this.post(person, channel, [this.fill(this.pick(part.whole), bank)], {
+                    bare: true,
                     rant: bank.rant,
                 }),
             )
@@ -517,6 +519,7 @@ class Day {
                 channel,
                 author,
                 author_name,
+                author_handle,
                 lang,
                 subject,
                 text,
@@ -532,6 +535,7 @@ class Day {
                 channel,
                 author,
                 author_name,
+                author_handle,
                 lang,
                 subject,
                 text,

@@ -420,7 +420,7 @@ static void find_cut(Normalised *n)
 {
     const char *s = n->source->str;
     uint32_t end = n->source->len;
-    while (end > 0 && is_blank(s[end - 1]))
+    while (end > 0 && (is_blank(s[end - 1]) || s[end - 1] == ']' || s[end - 1] == ')'))
         end--;
     bool one = end >= 3 && memcmp(s + end - 3, "\xe2\x80\xa6", 3) == 0;
     bool three = end >= 3 && memcmp(s + end - 3, "...", 3) == 0;

@@ -20,11 +20,13 @@ typedef struct PipelineMessage {
 
 typedef struct PipelineVerdict {
     double complaint;     /* 0..1 */
-    bool is_complaint;    /* complaint reaches the threshold; only these are clustered */
+    bool is_complaint;    /* by its own words, or as one of a cluster of complaints */
     char lang[4];         /* "de", or "-" where unsure */
     int64_t duplicate_of; /* the first message in the window with the same words, or 0 */
     bool same_person;     /* ... and it is by the same person: a repeat */
-    int64_t cluster;      /* 0 when not clustered; ids grow and are never used again */
+    int64_t cluster;      /* 0 when clearly no complaint; ids grow and are never used again. What
+                             may be one is clustered too, so that it is there once its cluster
+                             turns out to be an incident */
     double confidence;    /* 0..1, how sure the cluster is */
 } PipelineVerdict;
 
@@ -39,6 +41,8 @@ typedef struct PipelineEvent {
 } PipelineEvent;
 
 Pipeline *pipeline_new(void);
+/* One that clusters every message, complaint or not: what `breakwater cluster` measures. */
+Pipeline *pipeline_new_for_all(void);
 void pipeline_free(Pipeline *pipeline);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pipeline, pipeline_free)
 
@@ -59,8 +63,9 @@ GBytes *pipeline_save(Pipeline *pipeline);
 Pipeline *pipeline_restore(GBytes *state, GError **error);
 
 /* Corrections by a person; each changes what happens to the next like messages. `message` need not
- * be in the window any more, so its text comes along. */
-void pipeline_move(Pipeline *pipeline, const PipelineMessage *message, int64_t cluster);
+ * be in the window any more, so its text comes along. `cluster` 0 is a new one of its own, for a
+ * split; gives the cluster that the message is in then. */
+int64_t pipeline_move(Pipeline *pipeline, const PipelineMessage *message, int64_t cluster);
 void pipeline_merge(Pipeline *pipeline, int64_t from, int64_t into);
 void pipeline_dismiss(Pipeline *pipeline, int64_t cluster);
 void pipeline_teach_complaint(Pipeline *pipeline, const PipelineMessage *message, bool complaint);

@@ -1,0 +1,472 @@
+#include "core/engine/dedup.h"
+
+#include <string.h>
+
+#define KEPT 768       /* letters of a text that are kept to compare with */
+#define SHORTEST 12    /* letters; shorter texts must be equal */
+#define GRAM 7         /* letters of the pieces by which texts are found */
+#define PIECES 10      /* pieces of a text that go into the index: those with the lowest hashes */
+#define BUCKET 8       /* texts that an index bucket knows: the latest */
+#define ALIKE 0.60     /* share of trigrams in both, of those in either */
+#define CONTAINED 0.85 /* share of a cut text's trigrams in the other */
+#define TRIGRAM_BITS 14
+
+typedef struct Entry {
+    int64_t id, first; /* first: the first message of its group */
+    int64_t at, person, cluster;
+    uint64_t exact; /* hash of all letters, digits and symbols */
+    char *text;     /* what is compared: letters without blanks, at most KEPT bytes */
+    char *numbers;  /* digits of its numbers, a blank behind each */
+    uint16_t length, trigrams;
+    bool cut;
+    bool by_person; /* a person put it into its cluster, or one with the same words */
+} Entry;
+
+struct Dedup {
+    Entry *ring; /* entry number n at n % room */
+    uint32_t room;
+    uint64_t begin, end; /* numbers of the entries in the window */
+    uint64_t *buckets;   /* entry numbers + 1, BUCKET each */
+    uint32_t bucket_count;
+    GHashTable *exact;  /* hash -> number of the latest entry with it */
+    GHashTable *by_id;  /* id -> number */
+    GHashTable *writer; /* group and person -> id of their first message in it */
+    int64_t now;
+    /* scratch */
+    GString *text, *numbers;
+    uint64_t *seen; /* by trigram: the round it was last met in the new text */
+    uint64_t *met;  /* the same for the other text */
+    uint64_t round, fresh;
+};
+
+typedef struct Writer {
+    int64_t first, person;
+} Writer;
+
+static guint writer_hash(gconstpointer key)
+{
+    const Writer *writer = key;
+    uint64_t hash = (uint64_t)writer->first * 0x9e3779b97f4a7c15u + (uint64_t)writer->person;
+    hash *= 0x9e3779b97f4a7c15u;
+    return (guint)(hash >> 32);
+}
+
+static gboolean writer_equal(gconstpointer a, gconstpointer b)
+{
+    return memcmp(a, b, sizeof(Writer)) == 0;
+}
+
+static guint int64_hash(gconstpointer key)
+{
+    uint64_t hash = *(const uint64_t *)key * 0x9e3779b97f4a7c15u;
+    return (guint)(hash >> 32);
+}
+
+static gpointer copy64(uint64_t value)
+{
+    return g_memdup2(&value, sizeof value);
+}
+
+Dedup *dedup_new(void)
+{
+    Dedup *d = g_new0(Dedup, 1);
+    d->exact = g_hash_table_new_full(int64_hash, g_int64_equal, g_free, g_free);
+    d->by_id = g_hash_table_new_full(int64_hash, g_int64_equal, g_free, g_free);
+    d->writer = g_hash_table_new_full(writer_hash, writer_equal, g_free, g_free);
+    d->now = G_MININT64;
+    d->text = g_string_sized_new(KEPT);
+    d->numbers = g_string_sized_new(64);
+    d->seen = g_new0(uint64_t, 1 << TRIGRAM_BITS);
+    d->met = g_new0(uint64_t, 1 << TRIGRAM_BITS);
+    return d;
+}
+
+static Entry *entry_of(const Dedup *d, uint64_t number)
+{
+    return &d->ring[number % d->room];
+}
+
+void dedup_free(Dedup *d)
+{
+    if (!d)
+        return;
+    for (uint64_t n = d->begin; n < d->end; n++) {
+        g_free(entry_of(d, n)->text);
+        g_free(entry_of(d, n)->numbers);
+    }
+    g_free(d->ring);
+    g_free(d->buckets);
+    g_hash_table_unref(d->exact);
+    g_hash_table_unref(d->by_id);
+    g_hash_table_unref(d->writer);
+    g_string_free(d->text, TRUE);
+    g_string_free(d->numbers, TRUE);
+    g_free(d->seen);
+    g_free(d->met);
+    g_free(d);
+}
+
+/* ---- the index ---- */
+
+/* The PIECES lowest hashes of runs of GRAM letters: two texts that share most of their runs share
+ * some of these. */
+static int pieces_of(const char *text, gsize length, uint32_t pieces[PIECES])
+{
+    int count = 0;
+    uint64_t gram = 0;
+    const uint64_t mask = ((uint64_t)1 << GRAM * 8) - 1;
+    for (gsize i = 0; i < length; i++) {
+        gram = (gram << 8 | (uint8_t)text[i]) & mask;
+        if (i + 1 < GRAM)
+            continue;
+        uint32_t hash = (gram * 0x9e3779b97f4a7c15u) >> 32;
+        if (count == PIECES && hash >= pieces[count - 1])
+            continue;
+        int at = count;
+        while (at > 0 && pieces[at - 1] > hash)
+            at--;
+        if (at > 0 && pieces[at - 1] == hash)
+            continue;
+        if (count < PIECES)
+            count++;
+        memmove(&pieces[at + 1], &pieces[at], (count - 1 - at) * sizeof *pieces);
+        pieces[at] = hash;
+    }
+    return count;
+}
+
+static uint64_t *bucket_of(const Dedup *d, uint32_t piece)
+{
+    return &d->buckets[(gsize)((piece * 2654435761u) & (d->bucket_count - 1)) * BUCKET];
+}
+
+/* The oldest entry of each bucket makes room, so that what a bucket holds depends on the entries
+ * in the window alone, and a restored index is the same. */
+static void index_entry(Dedup *d, uint64_t number)
+{
+    const Entry *entry = entry_of(d, number);
+    uint32_t pieces[PIECES];
+    int count = pieces_of(entry->text, entry->length, pieces);
+    for (int i = 0; i < count; i++) {
+        uint64_t *bucket = bucket_of(d, pieces[i]), *oldest = bucket;
+        for (int k = 1; k < BUCKET; k++)
+            if (bucket[k] < *oldest)
+                oldest = &bucket[k];
+        *oldest = number + 1;
+    }
+}
+
+static void build_index(Dedup *d)
+{
+    d->bucket_count = d->room * 2;
+    g_free(d->buckets);
+    d->buckets = g_new0(uint64_t, (gsize)d->bucket_count * BUCKET);
+    for (uint64_t n = d->begin; n < d->end; n++)
+        index_entry(d, n);
+}
+
+/* ---- the window ---- */
+
+static void remove_if_equal(GHashTable *table, gconstpointer key, uint64_t value)
+{
+    const uint64_t *found = g_hash_table_lookup(table, key);
+    if (found && *found == value)
+        g_hash_table_remove(table, key);
+}
+
+static void forget_first(Dedup *d)
+{
+    Entry *entry = entry_of(d, d->begin);
+    Writer writer = {entry->first, entry->person};
+    remove_if_equal(d->exact, &entry->exact, d->begin);
+    remove_if_equal(d->by_id, &entry->id, d->begin);
+    remove_if_equal(d->writer, &writer, entry->id);
+    g_free(entry->text);
+    g_free(entry->numbers);
+    d->begin++;
+}
+
+static void make_room(Dedup *d)
+{
+    while (d->end > d->begin &&
+           (d->end - d->begin >= DEDUP_MOST || entry_of(d, d->begin)->at < d->now - DEDUP_FOR))
+        forget_first(d);
+    if (d->end - d->begin < d->room)
+        return;
+    uint32_t room = d->room ? d->room * 2 : 256;
+    Entry *ring = g_new0(Entry, room);
+    for (uint64_t n = d->begin; n < d->end; n++)
+        ring[n % room] = d->ring[n % d->room];
+    g_free(d->ring);
+    d->ring = ring;
+    d->room = room;
+    build_index(d);
+}
+
+/* ---- comparing ---- */
+
+static inline uint32_t trigram_at(const char *text, gsize i)
+{
+    uint32_t gram = (uint8_t)text[i] << 16 | (uint8_t)text[i + 1] << 8 | (uint8_t)text[i + 2];
+    return gram * 2654435761u >> (32 - TRIGRAM_BITS);
+}
+
+/* Marks the trigrams of a text in `table`; gives how many there are. */
+static uint16_t mark(const char *text, gsize length, uint64_t *table, uint64_t round)
+{
+    uint16_t count = 0;
+    for (gsize i = 0; i + 2 < length; i++) {
+        uint32_t gram = trigram_at(text, i);
+        count += table[gram] != round;
+        table[gram] = round;
+    }
+    return count;
+}
+
+/* Numbers in order; where one text is cut, as many as it still has, the last perhaps in part. */
+static bool same_numbers(const char *a, bool a_cut, const char *b, bool b_cut)
+{
+    gsize length_a = strlen(a), length_b = strlen(b);
+    if (!a_cut && !b_cut)
+        return length_a == length_b && memcmp(a, b, length_a) == 0;
+    gsize length = MIN(length_a, length_b);
+    if (length > 0 && (length_a < length_b ? a_cut : b_cut))
+        length--; /* the blank behind the last: it may go on */
+    if ((length_a < length_b && !a_cut) || (length_b < length_a && !b_cut))
+        return false;
+    return memcmp(a, b, length) == 0;
+}
+
+/* 0 when they are not the same words, else how alike. The new text is `d->text`, marked in `seen`.
+ */
+static double alike(Dedup *d, const Entry *entry, const Entry *fresh)
+{
+    if (!same_numbers(entry->numbers, entry->cut, d->numbers->str, fresh->cut))
+        return 0;
+    if (entry->length < SHORTEST || fresh->length < SHORTEST)
+        return 0;
+    bool cut = entry->cut || fresh->cut;
+    uint16_t less = MIN(entry->trigrams, fresh->trigrams),
+             more = MAX(entry->trigrams, fresh->trigrams);
+    if (!cut && less < ALIKE * more)
+        return 0;
+    uint32_t both = 0;
+    d->round++;
+    for (gsize i = 0; i + 2 < entry->length; i++) {
+        uint32_t gram = trigram_at(entry->text, i);
+        if (d->met[gram] == d->round)
+            continue;
+        d->met[gram] = d->round;
+        both += d->seen[gram] == d->fresh;
+    }
+    double share = (double)both / (less + more - both);
+    if (share >= ALIKE)
+        return share;
+    /* a cut text is the beginning of the other */
+    bool shorter_is_cut = entry->trigrams <= fresh->trigrams ? entry->cut : fresh->cut;
+    if (cut && shorter_is_cut && both >= CONTAINED * less) {
+        gsize length = MIN(MIN(entry->length, fresh->length), 9);
+        if (memcmp(entry->text, fresh->text, length) == 0)
+            return (double)both / less * 0.99;
+    }
+    return 0;
+}
+
+/* Fills `fresh` and the scratch texts from a message. */
+static void read_message(Dedup *d, const Normalised *n, Entry *fresh)
+{
+    uint64_t exact = 0;
+    g_string_truncate(d->text, 0);
+    g_string_truncate(d->numbers, 0);
+    for (guint i = 0; i < n->tokens->len; i++) {
+        const Token *token = normalised_token(n, i);
+        const char *bytes = normalised_bytes(n, token);
+        exact = (exact ^ token->hash) * 0x9e3779b97f4a7c15u;
+        if (token->flags & TOKEN_SYMBOL)
+            continue;
+        if (d->text->len + token->length <= KEPT)
+            g_string_append_len(d->text, bytes, token->length);
+        if (!(token->flags & TOKEN_NUMBER) || d->numbers->len > 200)
+            continue;
+        for (uint32_t k = 0; k < token->length; k++)
+            if (g_ascii_isdigit(bytes[k]))
+                g_string_append_c(d->numbers, bytes[k]);
+        g_string_append_c(d->numbers, ' ');
+    }
+    fresh->exact = exact;
+    fresh->cut = n->cut;
+    fresh->length = d->text->len;
+    fresh->text = d->text->str;
+}
+
+static const Entry *find(Dedup *d, const Entry *fresh)
+{
+    const uint64_t *number = g_hash_table_lookup(d->exact, &fresh->exact);
+    if (number)
+        return entry_of(d, *number);
+    const Entry *best = NULL;
+    double most = 0;
+    uint32_t pieces[PIECES];
+    uint64_t tried[PIECES * BUCKET];
+    int count = d->bucket_count ? pieces_of(fresh->text, fresh->length, pieces) : 0, tries = 0;
+    for (int i = 0; i < count; i++) {
+        const uint64_t *bucket = bucket_of(d, pieces[i]);
+        for (int k = 0; k < BUCKET; k++) {
+            if (bucket[k] <= d->begin)
+                continue;
+            bool again = false;
+            for (int t = 0; t < tries && !again; t++)
+                again = tried[t] == bucket[k];
+            if (again)
+                continue;
+            tried[tries++] = bucket[k];
+            const Entry *entry = entry_of(d, bucket[k] - 1);
+            double share = alike(d, entry, fresh);
+            if (share > most || (share == most && share > 0 && entry->id < best->id)) {
+                most = share;
+                best = entry;
+            }
+        }
+    }
+    return best;
+}
+
+static void note_entry(Dedup *d, const Entry *entry, uint64_t number)
+{
+    Writer writer = {entry->first, entry->person};
+    g_hash_table_replace(d->exact, copy64(entry->exact), copy64(number));
+    g_hash_table_replace(d->by_id, copy64(entry->id), copy64(number));
+    if (entry->person && !g_hash_table_contains(d->writer, &writer))
+        g_hash_table_insert(d->writer, g_memdup2(&writer, sizeof writer), copy64(entry->id));
+}
+
+void dedup_take(Dedup *d, const Normalised *n, int64_t id, int64_t at, int64_t person,
+                Duplicate *duplicate)
+{
+    Entry fresh = {.id = id, .first = id, .at = at, .person = person};
+    *duplicate = (Duplicate){0};
+    d->now = MAX(d->now, at);
+    make_room(d);
+    read_message(d, n, &fresh);
+    if (n->tokens->len == 0)
+        return;
+    d->fresh = ++d->round;
+    fresh.trigrams = mark(fresh.text, fresh.length, d->seen, d->fresh);
+    const Entry *found = find(d, &fresh);
+    if (found) {
+        fresh.first = duplicate->of = found->first;
+        duplicate->cluster = found->by_person ? found->cluster : 0;
+        fresh.by_person = found->by_person;
+        Writer writer = {found->first, person};
+        const int64_t *own = person ? g_hash_table_lookup(d->writer, &writer) : NULL;
+        if (own) {
+            duplicate->of = *own;
+            duplicate->same_person = true;
+        }
+    }
+    fresh.text = g_strndup(d->text->str, d->text->len);
+    fresh.numbers = g_strdup(d->numbers->str);
+    uint64_t number = d->end++;
+    *entry_of(d, number) = fresh;
+    note_entry(d, &fresh, number);
+    index_entry(d, number);
+}
+
+void dedup_note_cluster(Dedup *d, int64_t id, int64_t cluster, bool by_person)
+{
+    const uint64_t *number = g_hash_table_lookup(d->by_id, &id);
+    if (!number)
+        return;
+    Entry *entry = entry_of(d, *number);
+    entry->cluster = cluster;
+    entry->by_person |= by_person;
+}
+
+int64_t dedup_cluster(const Dedup *d, int64_t id)
+{
+    const uint64_t *number = g_hash_table_lookup(d->by_id, &id);
+    return number ? entry_of(d, *number)->cluster : 0;
+}
+
+guint dedup_size(const Dedup *d)
+{
+    return d->end - d->begin;
+}
+
+/* ---- saving ---- */
+
+void dedup_put(const Dedup *d, GByteArray *out)
+{
+    state_put(out, d->now);
+    state_put(out, d->room);
+    state_put(out, d->begin);
+    state_put(out, d->end - d->begin);
+    for (uint64_t n = d->begin; n < d->end; n++) {
+        const Entry *entry = entry_of(d, n);
+        Writer writer = {entry->first, entry->person};
+        const int64_t *own = g_hash_table_lookup(d->writer, &writer);
+        state_put(out, entry->id);
+        state_put(out, entry->first);
+        state_put(out, entry->at);
+        state_put(out, entry->person);
+        state_put(out, entry->cluster);
+        state_put(out, entry->exact);
+        state_put(out, entry->cut | (own && *own == entry->id) << 1 | entry->by_person << 2);
+        state_put_text(out, entry->text);
+        state_put_text(out, entry->numbers);
+    }
+}
+
+static void read_entry(Dedup *d, StateReader *in, uint64_t number)
+{
+    Entry entry = {0};
+    entry.id = state_get(in);
+    entry.first = state_get(in);
+    entry.at = state_get(in);
+    entry.person = state_get(in);
+    entry.cluster = state_get(in);
+    entry.exact = state_get(in);
+    uint64_t flags = state_get(in);
+    entry.cut = flags & 1;
+    entry.by_person = flags & 4;
+    entry.text = state_get_text(in);
+    entry.numbers = state_get_text(in);
+    if (!entry.text || !entry.numbers || strlen(entry.text) > KEPT) {
+        g_free(entry.text);
+        g_free(entry.numbers);
+        in->bad = true;
+        return;
+    }
+    entry.length = strlen(entry.text);
+    entry.trigrams = mark(entry.text, entry.length, d->met, ++d->round);
+    *entry_of(d, number) = entry;
+    d->end = number + 1;
+    g_hash_table_replace(d->exact, copy64(entry.exact), copy64(number));
+    g_hash_table_replace(d->by_id, copy64(entry.id), copy64(number));
+    if (flags & 2) {
+        Writer writer = {entry.first, entry.person};
+        g_hash_table_replace(d->writer, g_memdup2(&writer, sizeof writer), copy64(entry.id));
+    }
+}
+
+Dedup *dedup_get(StateReader *in)
+{
+    g_autoptr(Dedup) d = dedup_new();
+    d->now = state_get(in);
+    uint64_t room = state_get(in);
+    d->begin = d->end = state_get(in);
+    uint32_t count = state_get_count(in, 64);
+    if (room > 2 * DEDUP_MOST || count > room || (room & (room - 1)) != 0)
+        in->bad = true;
+    if (in->bad)
+        return NULL;
+    d->room = room;
+    d->ring = g_new0(Entry, d->room + 1);
+    for (uint32_t i = 0; i < count && !in->bad; i++)
+        read_entry(d, in, d->begin + i);
+    if (in->bad)
+        return NULL;
+    if (d->room > 0)
+        build_index(d);
+    return g_steal_pointer(&d);
+}

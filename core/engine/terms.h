@@ -1,0 +1,49 @@
+/* The terms of a stream: how usual each is, how people write it, and which clusters hold it. A term
+ * has a small number, given out again once no cluster holds it and the table is full. */
+#pragma once
+#include "core/engine/state.h"
+
+#define TERM_NONE UINT32_MAX
+#define TERM_HOLDERS                                                                               \
+    192 /* clusters that can be found by a term; the others by their other terms                   \
+         */
+
+typedef struct Term {
+    uint64_t hash;
+    double messages;    /* weighted number of messages with it */
+    uint32_t holders;   /* clusters that count it */
+    uint32_t *clusters; /* some of them: places in the cluster table */
+    uint8_t length, room, hand;
+    int16_t votes; /* for `text` */
+    char *text;    /* as most people write it */
+} Term;
+
+typedef struct Terms {
+    Term *all;
+    uint32_t length, room;
+    uint32_t *index, index_size; /* hash table of numbers */
+    GArray *unused;              /* numbers */
+    double messages;             /* weighted number of all messages */
+    uint32_t sweep_at;           /* how many there may be before unused ones are looked for */
+} Terms;
+
+void terms_init(Terms *terms);
+void terms_clear(Terms *terms);
+
+/* The number of the term with `hash`; made if missing. */
+uint32_t terms_number(Terms *terms, uint64_t hash);
+/* TERM_NONE if it is unknown. */
+uint32_t terms_find(const Terms *terms, uint64_t hash);
+
+/* Counts a message that has it, written as `text`. */
+void terms_count(Terms *terms, uint32_t number, double weight, const char *text, gsize length);
+/* Counts a whole message, and lets the past fade. */
+void terms_count_message(Terms *terms, double weight);
+
+/* `size` gives how big a cluster is: where there is no room, the smallest of a few gives way. */
+void terms_add_holder(Terms *terms, uint32_t number, uint32_t cluster, const float *sizes,
+                      gsize stride);
+void terms_drop_holder(Terms *terms, uint32_t number, uint32_t cluster);
+
+void terms_put(const Terms *terms, GByteArray *out);
+bool terms_get(Terms *terms, StateReader *in);

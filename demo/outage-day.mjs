@@ -21,7 +21,11 @@ const banks = { de, en, fr, lb }
 const LANGUAGES = { de: 45, en: 25, fr: 15, lb: 15 }
 const CHANNELS = { x: 29, facebook: 20, instagram: 16, mastodon: 11, bluesky: 8, mail: 16 }
 /* Networks that tell a post's language; X knows no Luxembourgish. */
-const TELLS_LANGUAGE = { x: ['de', 'en', 'fr'], mastodon: ['de', 'en', 'fr', 'lb'], bluesky: ['de', 'en', 'fr', 'lb'] }
+const TELLS_LANGUAGE = {
+    x: ['de', 'en', 'fr'],
+    mastodon: ['de', 'en', 'fr', 'lb'],
+    bluesky: ['de', 'en', 'fr', 'lb'],
+}
 const HOSTS = ['norden.example', 'mosel.example', 'letz.example', 'toot.example']
 /* Share of the day's messages by local hour, and of the week's by day (Sunday first). */
 const HOURS = [2, 1, 1, 0, 0, 1, 3, 6, 9, 11, 12, 11, 10, 9, 10, 11, 11, 12, 13, 14, 15, 13, 9, 5]
@@ -31,7 +35,10 @@ const WEEKDAYS = [0.8, 1.15, 1.05, 1, 1, 1.05, 0.95]
 const PEOPLE = { card: 385, login: 285, rest: 470, history: 1180 }
 
 /* When an incident's people write: quick rise to a top, long tail. `rise` is half the seconds to the top. */
-const CURVES = { card: { begin: 5, rise: 57.5, tail: 0.2 }, login: { begin: 45, rise: 80, tail: 0.2 } }
+const CURVES = {
+    card: { begin: 5, rise: 57.5, tail: 0.2 },
+    login: { begin: 45, rise: 65, tail: 0.2 },
+}
 
 class Day {
     constructor(seed) {
@@ -65,9 +72,11 @@ class Day {
             customer: () => String(this.integer(100000, 389999)),
             amount: () => `${this.integer(12, 189)}${bank === en ? '.' : ','}${cents} €`,
             days: () => String(this.integer(8, 26)),
-            friend: () => `${this.pick(bank.first).toLowerCase()}${this.pick(['', '_', '.'])}${this.integer(1, 99)}`,
+            friend: () =>
+                `${this.pick(bank.first).toLowerCase()}${this.pick(['', '_', '.'])}${this.integer(1, 99)}`,
         }
-        for (const name of ['card', 'bank', 'times', 'product', 'city', 'tea']) slots[name] = () => this.pick(bank[name])
+        for (const name of ['card', 'bank', 'times', 'product', 'city', 'tea'])
+            slots[name] = () => this.pick(bank[name])
         return expand(template, slots, this.random)
     }
 
@@ -100,7 +109,11 @@ class Day {
 
     account(person, channel) {
         if (person.accounts[channel]) return person.accounts[channel]
-        const plain = text => text.normalize('NFD').replace(/[^a-zA-Z]/g, '').toLowerCase()
+        const plain = text =>
+            text
+                .normalize('NFD')
+                .replace(/[^a-zA-Z]/g, '')
+                .toLowerCase()
         const first = plain(person.first)
         const last = plain(person.last)
         let handle
@@ -119,7 +132,8 @@ class Day {
             if (channel === 'bluesky') handle = `${handle.replace('_', '-')}.bsky.example`
             if (channel === 'facebook') handle = `fb${this.integer(100000000, 999999999)}`
             if (channel === 'instagram') handle = `ig.${handle}`
-            if (channel === 'mail') handle = `${handle}@${this.pick(['post.example', 'mail.example', 'brief.example'])}`
+            if (channel === 'mail')
+                handle = `${handle}@${this.pick(['post.example', 'mail.example', 'brief.example'])}`
         } while (this.handles.has(handle))
         this.handles.add(handle)
         return (person.accounts[channel] = handle)
@@ -132,7 +146,8 @@ class Day {
         if (channel === 'facebook') return `https://facebook.example/hafenladen/comments/${number}`
         if (channel === 'instagram') return `https://instagram.example/c/${key}`
         if (channel === 'bluesky') return `https://bluesky.example/profile/${handle}/post/${key}`
-        if (channel === 'mastodon') return `https://${handle.split('@')[1]}/@${handle.split('@')[0]}/${number}`
+        if (channel === 'mastodon')
+            return `https://${handle.split('@')[1]}/@${handle.split('@')[0]}/${number}`
         return undefined
     }
 
@@ -144,6 +159,7 @@ class Day {
             channel,
             author,
             author_name: person.name,
+            author_handle: channel === 'facebook' ? undefined : author.replace(/^ig\./, ''),
             lang: told ? person.lang : undefined,
             subject: more.subject,
             text,
@@ -158,7 +174,9 @@ class Day {
 
     visibility(channel) {
         if (channel === 'mail') return 'direct'
-        return this.chance(channel === 'instagram' || channel === 'facebook' ? 0.12 : 0.05) ? 'direct' : 'public'
+        return this.chance(channel === 'instagram' || channel === 'facebook' ? 0.12 : 0.05)
+            ? 'direct'
+            : 'public'
     }
 
     /* A new text that nobody has written yet, so that equal texts are copies on purpose. */
@@ -175,24 +193,29 @@ class Day {
     }
 
     /* Sentences to one post, in this person's way. */
-    post(person, channel, sentences, { tags = [], rant = [] } = {}) {
+    post(person, channel, sentences, { tags = [], rant = [], bare = false } = {}) {
         const { bank, style } = person
-        const mention = channel === 'mail' || channel === 'facebook' ? 0 : channel === 'instagram' ? 0.25 : 0.75
+        const mention =
+            channel === 'mail' || channel === 'facebook' ? 0 : channel === 'instagram' ? 0.25 : 0.75
         let text = ''
-        if (!style.lower && this.chance(0.35)) {
+        if (!bare && !style.lower && this.chance(0.35)) {
             text = this.pick(bank.opening)
             if (/[\p{L}\p{N}]$/u.test(text)) text += this.pick([',', ',', '!', ':'])
         }
         for (const sentence of sentences) {
-            const part = /[,:]$/.test(text) && !style.lower ? sentence : this.sentence(sentence, style)
-            if (/[\p{L}\p{N}]$/u.test(text)) text += style.loose ? this.pick(['', ',', '\n', '...']) : '.'
+            const part =
+                /[,:]$/.test(text) && !style.lower ? sentence : this.sentence(sentence, style)
+            if (/[\p{L}\p{N}]$/u.test(text))
+                text += style.loose ? this.pick(['', ',', '\n', '...']) : '.'
             text += (text && !text.endsWith('\n') ? ' ' : '') + part
         }
         if (!style.loose && /[\p{L}\p{N}]$/u.test(text)) text += this.pick(['.', '.', '!', ''])
         if (style.typos && this.chance(0.7)) text = typo(text, this.random)
-        if (rant.length && style.emoji) text += ' ' + this.pick(rant).repeat(this.chance(0.15) ? 3 : 1)
+        if (rant.length && style.emoji)
+            text += ' ' + this.pick(rant).repeat(this.chance(0.15) ? 3 : 1)
         if (tags.length && style.tags && channel !== 'mail') text += ' ' + this.pick(tags)
-        if (this.chance(mention)) text = this.chance(0.7) ? `@hafenladen ${text}` : `${text} @hafenladen`
+        if (this.chance(mention))
+            text = this.chance(0.7) ? `@hafenladen ${text}` : `${text} @hafenladen`
         return text
     }
 
@@ -211,7 +234,12 @@ class Day {
     write(person, channel, sentences, options) {
         return this.fresh(() =>
             channel === 'mail'
-                ? this.mail(person, sentences().concat(this.chance(0.3) && options?.ask ? [this.pick(options.ask)] : []))
+                ? this.mail(
+                      person,
+                      sentences().concat(
+                          this.chance(0.3) && options?.ask ? [this.pick(options.ask)] : [],
+                      ),
+                  )
                 : this.post(person, channel, sentences(), options),
         )
     }
@@ -220,13 +248,19 @@ class Day {
         const { bank } = person
         const part = bank.incident[topic]
         if (channel !== 'mail' && this.chance(0.13))
-            return this.fresh(() => this.post(person, channel, [this.fill(this.pick(part.whole), bank)], { rant: bank.rant }))
+            return this.fresh(() =>
+                this.post(person, channel, [this.fill(this.pick(part.whole), bank)], {
+                    bare: true,
+                    rant: bank.rant,
+                }),
+            )
         return this.write(
             person,
             channel,
             () => {
                 const sentences = [this.pick(part.core)]
-                if (this.chance(channel === 'mail' ? 0.85 : 0.42)) sentences.push(this.pick(part.context))
+                if (this.chance(channel === 'mail' ? 0.85 : 0.42))
+                    sentences.push(this.pick(part.context))
                 if (this.chance(channel === 'mail' ? 0.8 : 0.4)) sentences.push(this.pick(bank.ask))
                 return sentences.map(sentence => this.fill(sentence, bank))
             },
@@ -249,8 +283,18 @@ class Day {
             const person = this.person()
             const channel = choiceOf(CHANNELS, this.random)
             const at = START + (i === 0 ? CURVES[topic].begin : this.moment(CURVES[topic]))
-            const subject = channel === 'mail' ? this.fill(this.pick(person.bank.incident[topic].subjects), person.bank) : undefined
-            const first = this.add(person, channel, at, this.complaint(person, channel, topic), outage, { subject })
+            const subject =
+                channel === 'mail'
+                    ? this.fill(this.pick(person.bank.incident[topic].subjects), person.bank)
+                    : undefined
+            const first = this.add(
+                person,
+                channel,
+                at,
+                this.complaint(person, channel, topic),
+                outage,
+                { subject },
+            )
             this.again(first, topic)
             if (channel === 'mail' || first.message.visibility === 'direct') continue
             if (this.chance(0.16)) this.replies(first, topic)
@@ -279,15 +323,30 @@ class Day {
                           : this.pick(bank.nudge)
                 const subject = message.subject && `Re: ${message.subject}`
                 const parent = way < 0.3 ? undefined : message
-                this.add(person, message.channel, at, text, gold, { parent, subject, visibility: message.visibility })
+                this.add(person, message.channel, at, text, gold, {
+                    parent,
+                    subject,
+                    visibility: message.visibility,
+                })
             }
         }
         if (message.channel !== 'mail' && this.chance(0.08)) {
-            const others = Object.keys(CHANNELS).filter(channel => channel !== message.channel && channel !== 'mail')
+            const others = Object.keys(CHANNELS).filter(
+                channel => channel !== message.channel && channel !== 'mail',
+            )
             const at = message.ts + this.between(8, 90)
-            const text = this.chance(0.5) ? message.text : message.text.replace(/ ?(@hafenladen|#\S+)/g, '').trim()
+            const text = this.chance(0.5)
+                ? message.text
+                : message.text.replace(/ ?(@hafenladen|#\S+)/g, '').trim()
             if (at < END)
-                this.add(person, this.pick(others), at, text, { ...first.gold, kind: 'crosspost' }, { visibility: 'public' })
+                this.add(
+                    person,
+                    this.pick(others),
+                    at,
+                    text,
+                    { ...first.gold, kind: 'crosspost' },
+                    { visibility: 'public' },
+                )
         }
     }
 
@@ -301,10 +360,15 @@ class Day {
             const { bank } = person
             const helps = this.chance(0.2)
             const line = this.fill(this.pick(helps ? bank.advice : bank.incident[topic].same), bank)
-            const gold = helps ? { incident: '-', complaint: 0, kind: 'advice' } : { ...first.gold, kind: 'followup' }
+            const gold = helps
+                ? { incident: '-', complaint: 0, kind: 'advice' }
+                : { ...first.gold, kind: 'followup' }
             let text = this.sentence(line, person.style)
             if (person.style.emoji) text += ' ' + this.pick(helps ? ['🙂', '👍', '☕'] : bank.rant)
-            this.add(person, first.message.channel, at, text, gold, { parent: first.message, visibility: 'public' })
+            this.add(person, first.message.channel, at, text, gold, {
+                parent: first.message,
+                visibility: 'public',
+            })
         }
     }
 
@@ -313,7 +377,10 @@ class Day {
             const at = first.message.ts + this.between(5, 150)
             const gold = { ...first.gold, kind: 'retweet' }
             const text = `RT @${first.message.author}: ${first.message.text}`
-            if (at < END) this.add(this.person(first.person.lang), 'x', at, text, gold, { visibility: 'public' })
+            if (at < END)
+                this.add(this.person(first.person.lang), 'x', at, text, gold, {
+                    visibility: 'public',
+                })
         }
     }
 
@@ -323,7 +390,15 @@ class Day {
             const gold = { ...first.gold, kind: 'copy' }
             const channel = this.pick(['facebook', 'instagram', 'x', 'mastodon'])
             const prefix = this.pick(['', '', '👆 ', 'kopiert: '])
-            if (at < END) this.add(this.person(first.person.lang), channel, at, prefix + first.message.text, gold, { visibility: 'public' })
+            if (at < END)
+                this.add(
+                    this.person(first.person.lang),
+                    channel,
+                    at,
+                    prefix + first.message.text,
+                    gold,
+                    { visibility: 'public' },
+                )
         }
     }
 
@@ -346,23 +421,43 @@ class Day {
             if (kind === 'single' && this.chance(0.45)) sentences.push(this.pick(bank.ask))
             return [...new Set(sentences)].map(sentence => this.fill(sentence, bank))
         }
-        const emoji = { praise: ['❤️', '😍', '☕', '🌿', '👏', '🥰'], chatter: ['🙂', '☕', '🕯️', '😄'], single: bank.rant }[kind]
+        const emoji = {
+            praise: ['❤️', '😍', '☕', '🌿', '👏', '🥰'],
+            chatter: ['🙂', '☕', '🕯️', '😄'],
+            single: bank.rant,
+        }[kind]
         const text =
-            kind === 'advert' || kind === 'joke' ? this.fill(this.pick(list), bank) : this.write(person, channel, lines, { rant: emoji })
+            kind === 'advert' || kind === 'joke'
+                ? this.fill(this.pick(list), bank)
+                : this.write(person, channel, lines, { rant: emoji })
         if (mail)
             more.subject =
-                kind === 'praise' ? this.pick(bank.mailpraise) : text.split('\n')[2].split(/\s+/).slice(0, 5).join(' ').replace(/[.,:]$/, '')
+                kind === 'praise'
+                    ? this.pick(bank.mailpraise)
+                    : text
+                          .split('\n')[2]
+                          .split(/\s+/)
+                          .slice(0, 5)
+                          .join(' ')
+                          .replace(/[.,:]$/, '')
         const first = this.add(person, channel, at, text, gold, more)
         if (channel === 'x' && kind !== 'single' && this.chance(0.15)) this.retweets(first)
         if (kind === 'single' && this.chance(0.08)) {
             const later = at + this.between(600, 90000)
             const subject = first.message.subject && `Re: ${first.message.subject}`
             if (later < START)
-                this.add(person, channel, later, this.pick(bank.nudge), { ...gold, kind: 'repeat' }, {
-                    parent: first.message,
-                    subject,
-                    visibility: first.message.visibility,
-                })
+                this.add(
+                    person,
+                    channel,
+                    later,
+                    this.pick(bank.nudge),
+                    { ...gold, kind: 'repeat' },
+                    {
+                        parent: first.message,
+                        subject,
+                        visibility: first.message.visibility,
+                    },
+                )
         }
     }
 
@@ -374,13 +469,31 @@ class Day {
             hours.push([ts, HOURS[local.getUTCHours()] * WEEKDAYS[local.getUTCDay()]])
         }
         for (let i = 0; i < PEOPLE.history; i++) {
-            const hour = hours[Number(choiceOf(Object.fromEntries(hours.map(([, weight], n) => [n, weight])), this.random))][0]
+            const hour =
+                hours[
+                    Number(
+                        choiceOf(
+                            Object.fromEntries(hours.map(([, weight], n) => [n, weight])),
+                            this.random,
+                        ),
+                    )
+                ][0]
             this.ordinary(hour + this.between(0, 3600), mix)
         }
-        for (const [topic, lang, days] of [['card', 'de', 11.2], ['card', 'en', 6.3], ['card', 'fr', 3.1], ['login', 'de', 8.4], ['login', 'en', 1.9]]) {
+        for (const [topic, lang, days] of [
+            ['card', 'de', 11.2],
+            ['card', 'en', 6.3],
+            ['card', 'fr', 3.1],
+            ['login', 'de', 8.4],
+            ['login', 'en', 1.9],
+        ]) {
             const person = this.person(lang)
             const text = this.complaint(person, 'facebook', topic)
-            this.add(person, 'facebook', START - days * 86400, text, { incident: '-', complaint: 1, kind: 'single' })
+            this.add(person, 'facebook', START - days * 86400, text, {
+                incident: '-',
+                complaint: 1,
+                kind: 'single',
+            })
         }
     }
 
@@ -389,16 +502,48 @@ class Day {
         this.incident('card')
         this.incident('login')
         const mix = { praise: 33, chatter: 36, question: 12, single: 7, advert: 6, joke: 6 }
-        for (let i = 0; i < PEOPLE.rest; i++) this.ordinary(START + this.between(0, END - START), mix)
+        for (let i = 0; i < PEOPLE.rest; i++)
+            this.ordinary(START + this.between(0, END - START), mix)
 
         this.messages.sort((a, b) => a.message.ts - b.message.ts)
-        const ids = new Map(this.messages.map(({ message }, i) => [message, `hl-${String(i + 1).padStart(4, '0')}`]))
+        const ids = new Map(
+            this.messages.map(({ message }, i) => [
+                message,
+                `hl-${String(i + 1).padStart(4, '0')}`,
+            ]),
+        )
         const root = message => (message.parent ? root(message.parent) : message)
         return this.messages.map(({ message, gold }) => {
-            const { ts, channel, author, author_name, lang, subject, text, parent, visibility, permalink } = message
+            const {
+                ts,
+                channel,
+                author,
+                author_name,
+                author_handle,
+                lang,
+                subject,
+                text,
+                parent,
+                visibility,
+                permalink,
+            } = message
             const id = ids.get(message)
             const thread = ids.get(root(message))
-            const line = { id, ts, channel, author, author_name, lang, subject, text, thread, parent: ids.get(parent), visibility, permalink }
+            const line = {
+                id,
+                ts,
+                channel,
+                author,
+                author_name,
+                author_handle,
+                lang,
+                subject,
+                text,
+                thread,
+                parent: ids.get(parent),
+                visibility,
+                permalink,
+            }
             return { message: line, gold }
         })
     }
@@ -416,7 +561,9 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
         process.exit(2)
     }
     const lines = outageDay().map(({ message, gold: truth }) =>
-        gold ? `${message.id}\t${truth.incident}\t${truth.complaint}\t${truth.kind}` : JSON.stringify(message),
+        gold
+            ? `${message.id}\t${truth.incident}\t${truth.complaint}\t${truth.kind}`
+            : JSON.stringify(message),
     )
     process.stdout.write(lines.join('\n') + '\n')
 }

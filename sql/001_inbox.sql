@@ -272,6 +272,7 @@ create table member (                          -- a person in an incident, and w
     last_at         timestamptz not null,
     told_update_id  bigint,
     told_at         timestamptz,
+    joined_at       timestamptz not null default now(), -- our clock: who is in a preview
     removed_at      timestamptz,               -- taken out by a person: stays out
     primary key (brand_id, incident_id, person_id)
 );
@@ -394,6 +395,7 @@ create index delivery_due on delivery (brand_id, channel_id, send_at, id) where 
 create index delivery_state on delivery (brand_id, state, id) where state in ('failed', 'unknown');
 create index delivery_update on delivery (brand_id, update_id, state, id) where update_id is not null;
 create index delivery_reply on delivery (brand_id, created_at) where update_id is null; -- who was answered by hand lately
+create index delivery_external on delivery (brand_id, channel_id, external_id) where external_id is not null;
 create index delivery_conversation on delivery (brand_id, conversation_id, id);
 
 create table delivery_attempt (                -- written before the call, ended after it
@@ -441,7 +443,10 @@ grant select (brand_id, id, kind, name, address, settings, paused, removed_at, c
 grant select on brand, channel, channel_state, quarantine, author, conversation, message, delivery, delivery_attempt,
     incident_update, inbox, member to breakwater_collect;
 grant insert on gap, quarantine, author, conversation, message, intake, channel_state, delivery_attempt to breakwater_collect;
-grant update on quarantine, channel_state, delivery, delivery_attempt to breakwater_collect;
+grant update on quarantine, channel_state, delivery, delivery_attempt, author to breakwater_collect;
+grant update (extra) on message to breakwater_collect;
+grant delete on quarantine to breakwater_collect;
+grant select on intake to breakwater_collect;
 
 
 grant insert, update on assignment, cluster, incident, member, inbox, volume, spike, engine_state to breakwater_core;

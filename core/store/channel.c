@@ -191,3 +191,29 @@ bool channel_save_state(Db *db, int64_t brand, int64_t id, const char *state, co
                   db_int(brand), db_int(id), db_text(state), db_text(problem), db_int(failures),
                   db_time(next_at));
 }
+
+enum { MOST_RAW = 1 << 20 };
+
+bool channel_quarantine(Db *db, int64_t brand, int64_t id, const char *external_id,
+                        const char *reason, GBytes *raw, int64_t size, GError **error)
+{
+    gsize length;
+    const void *bytes = g_bytes_get_data(raw, &length);
+    return db_run(db, error,
+                  "insert into quarantine (brand_id, channel_id, external_id, reason, raw, size)"
+                  " values ($1, $2, $3, $4, $5, $6)"
+                  " on conflict (brand_id, channel_id, external_id) do update"
+                  "  set attempts = quarantine.attempts + 1, reason = excluded.reason,"
+                  "  state = case when quarantine.state = 'retry' then 'open' else quarantine.state end",
+                  db_int(brand), db_int(id), db_text(external_id), db_text(reason),
+                  db_bytes(length ? bytes : "", MIN(length, MOST_RAW)), db_int(size));
+}
+
+bool channel_add_gap(Db *db, int64_t brand, int64_t id, int64_t from, int64_t to, const char *reason,
+                     GError **error)
+{
+    return db_run(db, error,
+                  "insert into gap (brand_id, channel_id, from_at, to_at, reason)"
+                  " values ($1, $2, $3, $4, $5)",
+                  db_int(brand), db_int(id), db_time(from), db_time(to), db_text(reason));
+}

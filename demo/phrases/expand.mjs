@@ -26,7 +26,10 @@ export function expand(template, slots, random) {
         const options = list.split('|')
         return options[Math.floor(random() * options.length)]
     })
-    return chosen.replace(/\{(\w+)\}/g, (_, slot) => slots[slot]()).replace(/ {2,}/g, ' ').trim()
+    return chosen
+        .replace(/\{(\w+)\}/g, (_, slot) => slots[slot]())
+        .replace(/ {2,}/g, ' ')
+        .trim()
 }
 
 /* One slip in one longer word: two letters swapped, one lost, or one twice. */

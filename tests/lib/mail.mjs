@@ -17,7 +17,8 @@ export function openSmtp(mail, { connections = 2 } = {}) {
     })
     return {
         send: async ({ from, to, raw }) =>
-            (await transport.sendMail({ envelope: { from: from || false, to: [to].flat() }, raw })).response,
+            (await transport.sendMail({ envelope: { from: from || false, to: [to].flat() }, raw }))
+                .response,
         close: () => transport.close(),
     }
 }
@@ -37,7 +38,9 @@ export function parseHeaders(raw) {
     const text = raw.toString('latin1')
     const end = text.search(/\r?\n\r?\n/)
     const headers = {}
-    for (const line of (end < 0 ? text : text.slice(0, end)).replace(/\r?\n(?=[ \t])/g, '').split(/\r?\n/)) {
+    for (const line of (end < 0 ? text : text.slice(0, end))
+        .replace(/\r?\n(?=[ \t])/g, '')
+        .split(/\r?\n/)) {
         const match = /^([^:\s]+):\s*(.*)$/.exec(line)
         if (match) headers[match[1].toLowerCase()] ??= match[2].trim()
     }
@@ -45,7 +48,8 @@ export function parseHeaders(raw) {
 }
 
 function textPart(node) {
-    if (!node.childNodes) return node.type === 'text/plain' || node.type === 'text/html' ? node : null
+    if (!node.childNodes)
+        return node.type === 'text/plain' || node.type === 'text/html' ? node : null
     const parts = node.childNodes.map(textPart).filter(Boolean)
     return parts.find(part => part.type === 'text/plain') ?? parts[0] ?? null
 }
@@ -55,7 +59,7 @@ async function readText(client, uid, structure) {
     if (!part) return ''
     const { content } = await client.download(String(uid), part.part ?? '1', { uid: true })
     const chunks = []
-    for await (const chunk of content) chunks.push(chunk)
+    for await (const chunk of content ?? []) chunks.push(chunk)
     return Buffer.concat(chunks).toString('utf8').replace(/\r\n/g, '\n')
 }
 
@@ -87,20 +91,30 @@ export function readMailbox(mail, address, folder = 'INBOX') {
     return withImap(mail, address, async client => {
         const lock = await client.getMailboxLock(folder, { readOnly: true })
         try {
-            const messages = []
-            if (client.mailbox.exists === 0) return messages
-            const wanted = { uid: true, flags: true, envelope: true, bodyStructure: true, source: true }
-            for (const message of await client.fetchAll('1:*', wanted))
-                messages.push({
-                    uid: message.uid,
-                    flags: message.flags,
-                    headers: parseHeaders(message.source),
-                    from: message.envelope.from?.[0]?.address ?? '',
-                    subject: message.envelope.subject ?? '',
-                    text: await readText(client, message.uid, message.bodyStructure),
-                    raw: message.source,
+            if (client.mailbox.exists === 0) return []
+            const messages = await client.fetchAll('1:*', { uid: true, flags: true, source: true })
+            /* Asked for apart: a structure that imapflow cannot take in costs the whole answer. */
+            const shapes = new Map()
+            for (const shape of await client.fetchAll('1:*', {
+                uid: true,
+                envelope: true,
+                bodyStructure: true,
+            }))
+                shapes.set(shape.uid, shape)
+            const list = []
+            for (const { uid, flags, source } of messages) {
+                const { envelope, bodyStructure } = shapes.get(uid) ?? {}
+                list.push({
+                    uid,
+                    flags,
+                    headers: parseHeaders(source),
+                    from: envelope?.from?.[0]?.address ?? '',
+                    subject: envelope?.subject ?? '',
+                    text: await readText(client, uid, bodyStructure),
+                    raw: source,
                 })
-            return messages
+            }
+            return list
         } finally {
             lock.release()
         }

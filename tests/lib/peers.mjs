@@ -51,7 +51,9 @@ function remove(base) {
 
 function readEnv(base) {
     const lines = readFileSync(join(base, 'env'), 'utf8').split('\n').filter(Boolean)
-    return Object.fromEntries(lines.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
+    return Object.fromEntries(
+        lines.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+    )
 }
 
 function run(script, args) {
@@ -100,7 +102,10 @@ export async function startMail({ senders = 0 } = {}) {
         imap: port + 3,
         imaps: port + 4,
         ca: env.MAIL_CA,
-        senders: Array.from({ length: senders }, (_, i) => `sender${String(i + 1).padStart(3, '0')}@customer.test`),
+        senders: Array.from(
+            { length: senders },
+            (_, i) => `sender${String(i + 1).padStart(3, '0')}@customer.test`,
+        ),
         password: address => `secret-${address.split('@')[0]}`,
     }
 }
@@ -114,7 +119,12 @@ export async function startMastodon() {
 
 /* Prism over the OpenAPI description in file `spec`: a mock, or with `upstream` a checking proxy. */
 export async function startPrism({ spec, upstream, strict = false }) {
-    const options = ['--spec', spec, ...(upstream ? ['--upstream', upstream] : []), ...(strict ? ['--strict'] : [])]
+    const options = [
+        '--spec',
+        spec,
+        ...(upstream ? ['--upstream', upstream] : []),
+        ...(strict ? ['--strict'] : []),
+    ]
     const peer = await start('prism', 1, () => options)
     return { ...peer, url: `http://127.0.0.1:${peer.port}` }
 }
@@ -128,7 +138,10 @@ export async function startFaultProxy({ target }) {
     return {
         ...peer,
         port,
-        fault: async rule => (await fetch(`${control}/${port}`, { method: 'POST', body: JSON.stringify(rule) })).json(),
+        fault: async rule =>
+            (
+                await fetch(`${control}/${port}`, { method: 'POST', body: JSON.stringify(rule) })
+            ).json(),
         connections: async () => (await (await fetch(control)).json())[port],
     }
 }

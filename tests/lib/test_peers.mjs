@@ -43,7 +43,10 @@ test('mail: in by SMTP, out by IMAP as it was sent', { skip: mailUnavailable }, 
     await sendMail(mail, { from: mail.senders[1], to: 'support@example.test', raw })
     const smtp = openSmtp(mail)
     await smtp.send({ from: '', to: mail.senders[2], raw: 'Subject: null sender\r\n\r\nx\r\n' })
-    await assert.rejects(smtp.send({ from: mail.senders[0], to: 'sender004@customer.test', raw }), /550/)
+    await assert.rejects(
+        smtp.send({ from: mail.senders[0], to: 'sender004@customer.test', raw }),
+        /550/,
+    )
     smtp.close()
 
     let inbox = []
@@ -79,16 +82,25 @@ test('mastodon: a mention reaches the brand', async () => {
     const call = async (user, path, body) => {
         const headers = { authorization: `Bearer ${mastodon.users[user].token}` }
         const form = body && new URLSearchParams(body)
-        const answer = await fetch(mastodon.url + path, { method: body ? 'POST' : 'GET', headers, body: form })
+        const answer = await fetch(mastodon.url + path, {
+            method: body ? 'POST' : 'GET',
+            headers,
+            body: form,
+        })
         assert.equal(answer.status, 200, path)
         return answer.json()
     }
-    await call('alice', '/api/v1/statuses', { status: '@brand the card is refused', visibility: 'public' })
+    await call('alice', '/api/v1/statuses', {
+        status: '@brand the card is refused',
+        visibility: 'public',
+    })
     const deadline = Date.now() + 30_000
     let mentions = []
     while (mentions.length === 0 && Date.now() < deadline) {
         await new Promise(resolve => setTimeout(resolve, 200))
-        mentions = (await call('brand', '/api/v1/notifications?limit=10')).filter(entry => entry.type === 'mention')
+        mentions = (await call('brand', '/api/v1/notifications?limit=10')).filter(
+            entry => entry.type === 'mention',
+        )
     }
     assert.equal(mentions.length, 1)
     assert.match(mentions[0].status.content, /the card is refused/)
@@ -98,7 +110,9 @@ test('mastodon: a mention reaches the brand', async () => {
 
 test('fault proxy: breaks and mends a connection', async () => {
     const behind = started(await startFaultProxy({ target: '127.0.0.1:9' }))
-    const proxy = started(await startFaultProxy({ target: `127.0.0.1:${new URL(behind.env.FAULT_CONTROL).port}` }))
+    const proxy = started(
+        await startFaultProxy({ target: `127.0.0.1:${new URL(behind.env.FAULT_CONTROL).port}` }),
+    )
     const ask = () => fetch(`http://127.0.0.1:${proxy.port}/`).then(answer => answer.status)
     assert.equal(await ask(), 200)
     await proxy.fault({ refuse: true, kill: true })

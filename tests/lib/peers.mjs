@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url'
 const scripts = fileURLToPath(new URL('../peers/', import.meta.url))
 const running = new Set()
 process.on('exit', () => running.forEach(remove))
+for (const [signal, status] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }))
+    process.once(signal, () => process.exit(status))
 
 /* Why no mail server can be started here, or false: for the `skip` option of a test. */
 export const mailUnavailable = process.getuid() === 0 ? false : 'Postfix and Dovecot need root'

@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { after, test } from 'node:test'
 import { openSmtp, readMailbox, sendMail, withImap } from './mail.mjs'
 import { mailUnavailable, startFaultProxy, startMail, startMastodon } from './peers.mjs'
+import { until } from './wait.mjs'
 
 const peers = []
 after(() => Promise.all(peers.map(peer => peer.stop())))
@@ -49,8 +50,11 @@ test('mail: in by SMTP, out by IMAP as it was sent', { skip: mailUnavailable }, 
     )
     smtp.close()
 
-    let inbox = []
-    while (inbox.length === 0) inbox = await readMailbox(mail, 'support@example.test')
+    const filled = address => async () => {
+        const messages = await readMailbox(mail, address)
+        return messages.length > 0 && messages
+    }
+    const inbox = await until('the mail is in the inbox', filled('support@example.test'))
     assert.equal(inbox.length, 1)
     const [message] = inbox
     assert.equal(message.from, mail.senders[1])
@@ -62,8 +66,7 @@ test('mail: in by SMTP, out by IMAP as it was sent', { skip: mailUnavailable }, 
     assert.ok(!message.flags.has('\\Seen'))
     assert.ok(message.raw.includes('Sch=F6ne'))
 
-    let bounce = []
-    while (bounce.length === 0) bounce = await readMailbox(mail, mail.senders[2])
+    const bounce = await until('the null sender comes through', filled(mail.senders[2]))
     assert.equal(bounce[0].headers['return-path'], '<>')
     assert.deepEqual(await readMailbox(mail, mail.senders[0]), [])
     await assert.rejects(
@@ -94,14 +97,11 @@ test('mastodon: a mention reaches the brand', async () => {
         status: '@brand the card is refused',
         visibility: 'public',
     })
-    const deadline = Date.now() + 30_000
-    let mentions = []
-    while (mentions.length === 0 && Date.now() < deadline) {
-        await new Promise(resolve => setTimeout(resolve, 200))
-        mentions = (await call('brand', '/api/v1/notifications?limit=10')).filter(
-            entry => entry.type === 'mention',
-        )
-    }
+    const mentions = await until('the brand is told', async () => {
+        const notices = await call('brand', '/api/v1/notifications?limit=10')
+        const found = notices.filter(entry => entry.type === 'mention')
+        return found.length > 0 && found
+    })
     assert.equal(mentions.length, 1)
     assert.match(mentions[0].status.content, /the card is refused/)
     await mastodon.stop()

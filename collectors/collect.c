@@ -458,9 +458,10 @@ static bool work(Collector *collector, GError **error)
 static bool begin(Collector *collector, const char *url, int64_t brand, int64_t id, GError **error)
 {
     if (!collector->db) {
-        collector->db = db_open(url, "breakwater_collect", error);
-        if (!collector->db || !db_listen(collector->db, "outbox", error))
+        g_autoptr(Db) db = db_open(url, "breakwater_collect", error);
+        if (!db || !db_listen(db, "outbox", error))
             return false;
+        collector->db = g_steal_pointer(&db);
     } else if (!db_reconnect(collector->db, error)) {
         return false;
     }
@@ -520,7 +521,7 @@ int collect_run(const char *database_url, int64_t brand, int64_t channel)
         if (begin(&collector, database_url, brand, channel, &error) && work(&collector, &error))
             break;
         g_warning("%s", error->message);
-        if (!g_error_matches(error, BW_ERROR, BW_ERROR_TEMPORARY) || !collector.db) {
+        if (!g_error_matches(error, BW_ERROR, BW_ERROR_TEMPORARY)) {
             status = 1;
             break;
         }

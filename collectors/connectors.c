@@ -3,11 +3,9 @@
 
 #include <string.h>
 
-extern const Connector mastodon_connector;
 extern const Connector replay_connector;
 
 const Connector *const connectors[] = {
-    &mastodon_connector,
     &replay_connector,
     NULL,
 };

@@ -7,6 +7,7 @@ const Setting config_settings[] = {
     {"key_file", NULL, "file with the key that seals channel secrets (32 random bytes, mode 0600)"},
     {"allow_private_urls", "no",
      "yes: addresses that users enter may reach private and loopback networks"},
+    {"most_deaths", "5", "how often a process may die in five minutes before `up` gives it up"},
     {"metrics", "loopback", "who may read /metrics: loopback, or all"},
     {"tls", "no", "yes: the inbox is reached through a proxy that speaks TLS (cookies become Secure)"},
     {0},

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 bool cli_parse(const char *usage, const char *text, const GOptionEntry *entries, int min, int max,
                int *argc, char ***argv)
@@ -40,4 +41,31 @@ int cli_fail(const char *command, const char *format, ...)
     va_end(args);
     fprintf(stderr, "breakwater %s: %s\n", command, text);
     return 1;
+}
+
+int cli_actions(const char *text, const Command *actions, int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (name && (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)) {
+        printf("Usage: breakwater %s ACTION [OPTIONS]\n\n%s\n\nActions:\n", argv[0], text);
+        for (const Command *action = actions; action->name; action++)
+            printf("  %-8s %s\n", action->name, action->summary);
+        printf("\n'breakwater %s ACTION --help' says more about one of them.\n", argv[0]);
+        return 0;
+    }
+    for (const Command *action = actions; name && action->name; action++)
+        if (strcmp(action->name, name) == 0) {
+            g_autofree char *whole = g_strdup_printf("%s %s", argv[0], name);
+            g_autofree char **shifted = g_new0(char *, argc);
+            shifted[0] = whole;
+            for (int i = 2; i < argc; i++)
+                shifted[i - 1] = argv[i];
+            return action->run(argc - 1, shifted);
+        }
+    if (name)
+        fprintf(stderr, "breakwater %s: there is no action '%s' (see 'breakwater %s --help')\n", argv[0],
+                name, argv[0]);
+    else
+        fprintf(stderr, "breakwater %s: which action? (see 'breakwater %s --help')\n", argv[0], argv[0]);
+    return CLI_WRONG_USE;
 }

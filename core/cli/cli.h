@@ -23,8 +23,17 @@ bool cli_parse(const char *usage, const char *text, const GOptionEntry *entries,
 int cli_fail(const char *command, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* commands, each in the file of its name */
+int cmd_brand(int argc, char **argv);
+int cmd_channel(int argc, char **argv);
 int cmd_classify(int argc, char **argv);
 int cmd_cluster(int argc, char **argv);
+int cmd_collect(int argc, char **argv);
+int cmd_core(int argc, char **argv);
+int cmd_migrate(int argc, char **argv);
 int cmd_render(int argc, char **argv);
 int cmd_spikes(int argc, char **argv);
 int cmd_suspect(int argc, char **argv);
+
+/* A table of actions below a command ("channel add"): runs the one named by argv[1], answers --help,
+ * and says what there is when it is none of them. */
+int cli_actions(const char *text, const Command *actions, int argc, char **argv);

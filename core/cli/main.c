@@ -6,6 +6,11 @@
 #include <string.h>
 
 static const Command commands[] = {
+    {"core", "run the core: sort messages into incidents", cmd_core},
+    {"collect", "run a channel: poll it, and send what is due", cmd_collect},
+    {"migrate", "bring the database's schema up to date", cmd_migrate},
+    {"brand", "list, add and remove brands (also the demo)", cmd_brand},
+    {"channel", "list, add, test, pause and remove channels", cmd_channel},
     {"cluster", "group messages on stdin that say the same thing", cmd_cluster},
     {"classify", "tell complaints on stdin from the rest", cmd_classify},
     {"spikes", "find alarms in a series of counts on stdin", cmd_spikes},

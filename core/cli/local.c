@@ -1,0 +1,304 @@
+#include "core/cli/local.h"
+
+#include "core/base/config.h"
+#include "core/base/secret.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SYSTEM_DIRECTORY "/var/lib/breakwater"
+/* sockaddr_un.sun_path holds 108 bytes; the socket's name takes 20 of them. */
+enum { LONGEST_SOCKET_DIRECTORY = 85 };
+
+void local_free(Local *local)
+{
+    if (!local)
+        return;
+    g_free(local->directory);
+    g_free(local->cluster);
+    g_free(local->socket);
+    g_free(local->key_file);
+    g_free(local->demo_out);
+    g_free(local->user);
+    g_free(local);
+}
+
+static bool choose_user(Local *local, GError **error)
+{
+    static const char *const names[] = {"breakwater", "postgres"};
+    if (geteuid() != 0) {
+        local->uid = geteuid();
+        local->gid = getegid();
+        local->user = g_strdup(g_get_user_name());
+        return true;
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        const struct passwd *entry = getpwnam(names[i]);
+        if (!entry)
+            continue;
+        local->uid = entry->pw_uid;
+        local->gid = entry->pw_gid;
+        local->user = g_strdup(names[i]);
+        return true;
+    }
+    return bw_fail(error, BW_ERROR_DENIED,
+                   "PostgreSQL does not run as root and there is no user 'breakwater' or 'postgres': "
+                   "make one (useradd --system breakwater) or start as an ordinary user");
+}
+
+/* May the user pass through all folders above the path? */
+static bool can_reach(const Local *local, const char *path)
+{
+    g_autofree char *above = g_path_get_dirname(path);
+    while (true) {
+        struct stat info;
+        if (stat(above, &info) == 0) {
+            mode_t bit = info.st_uid == local->uid ? S_IXUSR
+                         : info.st_gid == local->gid ? S_IXGRP
+                                                     : S_IXOTH;
+            if (!(info.st_mode & bit))
+                return false;
+        }
+        if (strcmp(above, "/") == 0)
+            return true;
+        char *next = g_path_get_dirname(above);
+        g_free(above);
+        above = next;
+    }
+}
+
+static bool choose_directory(Local *local, const char *directory, GError **error)
+{
+    g_autofree char *here = g_canonicalize_filename(directory ? directory : "var", NULL);
+    if (geteuid() == 0 && !can_reach(local, here)) {
+        if (directory)
+            return bw_fail(error, BW_ERROR_DENIED,
+                           "user %s, as whom everything runs, cannot reach %s: choose another "
+                           "--data-dir or open the folders above it (chmod o+x)",
+                           local->user, here);
+        g_printerr("breakwater: user %s cannot reach %s; the data is in " SYSTEM_DIRECTORY " instead\n",
+                   local->user, here);
+        local->directory = g_strdup(SYSTEM_DIRECTORY);
+        return true;
+    }
+    local->directory = g_steal_pointer(&here);
+    return true;
+}
+
+static void name_files(Local *local)
+{
+    local->cluster = g_build_filename(local->directory, "postgresql", NULL);
+    local->key_file = g_build_filename(local->directory, "key", NULL);
+    local->demo_out = g_build_filename(local->directory, "demo-sent.jsonl", NULL);
+    local->socket = g_build_filename(local->directory, "run", NULL);
+    if (strlen(local->socket) > LONGEST_SOCKET_DIRECTORY) {
+        g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, local->directory, -1);
+        g_free(local->socket);
+        local->socket = g_strdup_printf("/tmp/breakwater-%u-%.16s", (unsigned)local->uid, sum);
+    }
+}
+
+/* Ours alone: who can enter the socket's folder is trusted by the cluster. */
+static bool make_private(const Local *local, const char *path, GError **error)
+{
+    struct stat info;
+    if (g_mkdir_with_parents(path, 0700) < 0)
+        return bw_fail(error, BW_ERROR_DENIED, "cannot make the data directory %s: %s", path,
+                       g_strerror(errno));
+    if (geteuid() == 0 && chown(path, local->uid, local->gid) < 0)
+        return bw_fail(error, BW_ERROR_DENIED, "cannot give %s to user %s: %s", path, local->user,
+                       g_strerror(errno));
+    if (lstat(path, &info) < 0 || !S_ISDIR(info.st_mode) || info.st_uid != local->uid)
+        return bw_fail(error, BW_ERROR_DENIED,
+                       "the data directory %s belongs to another user: start as that user, or choose "
+                       "another --data-dir",
+                       path);
+    if (chmod(path, 0700) < 0)
+        return bw_fail(error, BW_ERROR_DENIED, "cannot close %s to others: %s", path, g_strerror(errno));
+    return true;
+}
+
+static bool become(const Local *local, GError **error)
+{
+    if (geteuid() != 0)
+        return true;
+    if (setgroups(0, NULL) < 0 || initgroups(local->user, local->gid) < 0 || setgid(local->gid) < 0 ||
+        setuid(local->uid) < 0)
+        return bw_fail(error, BW_ERROR_DENIED, "cannot become user %s: %s", local->user,
+                       g_strerror(errno));
+    g_setenv("HOME", local->directory, TRUE);
+    return true;
+}
+
+Local *local_open(const char *directory, GError **error)
+{
+    g_autoptr(Local) local = g_new0(Local, 1);
+    if (!choose_user(local, error) || !choose_directory(local, directory, error))
+        return NULL;
+    name_files(local);
+    if (!make_private(local, local->directory, error) || !make_private(local, local->socket, error) ||
+        !become(local, error))
+        return NULL;
+    if (access(local->directory, R_OK | W_OK | X_OK) < 0 || chdir(local->directory) < 0) {
+        bw_fail(error, BW_ERROR_DENIED, "the data directory %s cannot be used: %s", local->directory,
+                g_strerror(errno));
+        return NULL;
+    }
+    if (!secret_make_key(local->key_file, error))
+        return NULL;
+    return g_steal_pointer(&local);
+}
+
+char *local_url(const Local *local, const char *role)
+{
+    return g_strdup_printf("host=%s port=5432 dbname=breakwater user=%s", local->socket, role);
+}
+
+void local_adopt(void)
+{
+    const char *const places[] = {"var", SYSTEM_DIRECTORY};
+    for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
+        g_autofree char *path = g_canonicalize_filename(places[i], NULL);
+        g_autoptr(Local) local = g_new0(Local, 1);
+        struct stat info;
+        if (stat(path, &info) < 0)
+            continue;
+        local->directory = g_strdup(path);
+        local->uid = info.st_uid;
+        name_files(local);
+        g_autofree char *socket = g_build_filename(local->socket, ".s.PGSQL.5432", NULL);
+        if (!config_get("key_file") && access(local->key_file, R_OK) == 0)
+            config_set("key_file", local->key_file);
+        if (!config_get("database_url") && !g_getenv("DATABASE_URL") && access(socket, F_OK) == 0) {
+            g_autofree char *url = local_url(local, "breakwater");
+            config_set("database_url", url);
+        }
+    }
+}
+
+/* ---- PostgreSQL's programs ---- */
+
+static int version_of_cluster(const Local *local)
+{
+    g_autofree char *path = g_build_filename(local->cluster, "PG_VERSION", NULL);
+    g_autofree char *text = NULL;
+    return g_file_get_contents(path, &text, NULL, NULL) ? atoi(text) : 0;
+}
+
+/* Debian keeps each major version's programs in a folder of its own. */
+static char *newest_debian_bin(int wanted, int *found)
+{
+    g_autoptr(GDir) folder = g_dir_open("/usr/lib/postgresql", 0, NULL);
+    const char *name;
+    *found = 0;
+    while (folder && (name = g_dir_read_name(folder))) {
+        g_autofree char *program = g_build_filename("/usr/lib/postgresql", name, "bin/initdb", NULL);
+        int version = atoi(name);
+        if (access(program, X_OK) == 0 && (wanted ? version == wanted : version > *found))
+            *found = version;
+    }
+    return *found ? g_strdup_printf("/usr/lib/postgresql/%d/bin", *found) : NULL;
+}
+
+static char *bin_in_path(int *found)
+{
+    g_autofree char *initdb = g_find_program_in_path("initdb");
+    g_autofree char *postgres = g_find_program_in_path("postgres");
+    g_autofree char *output = NULL;
+    *found = 0;
+    if (!initdb || !postgres)
+        return NULL;
+    g_autofree char *command = g_strdup_printf("%s --version", postgres);
+    if (g_spawn_command_line_sync(command, &output, NULL, NULL, NULL)) {
+        const char *digits = strpbrk(output, "0123456789");
+        *found = digits ? atoi(digits) : 0;
+    }
+    return g_path_get_dirname(initdb);
+}
+
+char *local_postgres_bin(const Local *local, GError **error)
+{
+    int wanted = version_of_cluster(local), found = 0, in_path = 0;
+    char *bin = newest_debian_bin(wanted, &found);
+    if (bin)
+        return bin;
+    bin = bin_in_path(&in_path);
+    if (bin && (!wanted || in_path == wanted))
+        return bin;
+    g_free(bin);
+    if (wanted)
+        bw_fail(error, BW_ERROR_DENIED,
+                "the data directory %s was made by PostgreSQL %d, which is not installed: install "
+                "postgresql-%d, or choose another --data-dir",
+                local->directory, wanted, wanted);
+    else
+        bw_fail(error, BW_ERROR_DENIED,
+                "PostgreSQL is not installed: run 'make deps' (Debian's package postgresql), or use a "
+                "server you have with --database-url");
+    return NULL;
+}
+
+bool local_make_cluster(const Local *local, const char *bin, GError **error)
+{
+    if (version_of_cluster(local))
+        return true;
+    g_autofree char *initdb = g_build_filename(bin, "initdb", NULL);
+    g_autofree char *problem = NULL;
+    int status = 0;
+    g_autoptr(GError) failed = NULL;
+    char *argv[] = {initdb,   "--pgdata",      local->cluster,       "--username",
+                    "breakwater", "--auth",    "trust",              "--encoding",
+                    "UTF8",   "--locale",      "C.UTF-8",            NULL};
+    /* what an interrupted start left behind; PG_VERSION is not there, so there is no data in it */
+    g_autofree char *clean = g_strdup_printf("rm -rf -- '%s'", local->cluster);
+    if (!strchr(local->cluster, '\'') && system(clean) != 0)
+        return bw_fail(error, BW_ERROR_DENIED, "cannot empty %s", local->cluster);
+    if (!g_spawn_sync(NULL, argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, &problem, &status,
+                      &failed))
+        return bw_fail(error, BW_ERROR_DENIED, "cannot run %s: %s", initdb, failed->message);
+    if (g_spawn_check_wait_status(status, NULL))
+        return true;
+    bool full = problem && strstr(problem, "No space left");
+    g_strdelimit(g_strchomp(problem), "\n", ' ');
+    return bw_fail(error, BW_ERROR_DENIED, "%s: %s",
+                   full ? "the disk is full: free some space, or choose another --data-dir"
+                        : "initdb failed",
+                   problem);
+}
+
+char **local_postgres_argv(const Local *local, const char *bin)
+{
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+    g_autofree char *postgres = g_build_filename(bin, "postgres", NULL);
+    g_autofree char *socket = g_strconcat("unix_socket_directories=", local->socket, NULL);
+    const char *const settings[] = {
+        socket,
+        "listen_addresses=",
+        "port=5432",
+        "max_connections=200",
+        "shared_buffers=256MB",
+        "max_wal_size=4GB",
+        "wal_compression=lz4",
+        "logging_collector=off",
+        "log_min_messages=fatal",
+        "log_line_prefix=%t postgresql ",
+    };
+    g_strv_builder_add_many(builder, postgres, "-D", local->cluster, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(settings); i++)
+        g_strv_builder_add_many(builder, "-c", settings[i], NULL);
+    return g_strv_builder_end(builder);
+}
+
+bool local_cluster_ready(const Local *local)
+{
+    g_autofree char *path = g_build_filename(local->cluster, "postmaster.pid", NULL);
+    g_autofree char *text = NULL;
+    return g_file_get_contents(path, &text, NULL, NULL) && strstr(text, "\nready");
+}

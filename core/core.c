@@ -1,0 +1,661 @@
+#include "core/core.h"
+
+#include "core/base/log.h"
+#include "core/engine/pipeline.h"
+#include "core/store/brand.h"
+#include "core/store/membership.h"
+#include "core/store/sorting.h"
+#include "core/tally.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+
+enum {
+    BATCH = 2000,          /* messages sorted in one transaction */
+    REST_MS = 1000,        /* the safety net where no bell rings */
+    BRANDS_EVERY_S = 5,    /* look for new brands, and for those of a dead core */
+    SAVE_EVERY_S = 120,    /* the engines' memory */
+    RELEARN_DAYS = 3,      /* without a saved memory: messages fed again */
+    OPEN_WITHIN_S = 86400, /* an older wave (imported history) opens no incident */
+    MOST_NAMED = 40,       /* conversations named in one bell */
+};
+
+typedef struct BrandCore {
+    int64_t id;
+    Pipeline *pipeline;
+    Tally *tally;
+    int64_t seq;           /* the last verdict's */
+    int64_t saved_seq;
+    int64_t saved_at;      /* monotonic microseconds */
+    int64_t newest;        /* the greatest message id sorted */
+    int64_t unsaved_from;  /* the least message id sorted since the save, 0: none */
+    int64_t cluster_base;  /* ids in the tables = ids of the engine + base */
+    GHashTable *clusters;  /* engine id -> table id, where a memory was lost and messages fed again */
+} BrandCore;
+
+typedef struct Core {
+    Db *db;
+    GHashTable *brands; /* id -> BrandCore */
+    int64_t looked_at;
+} Core;
+
+static volatile sig_atomic_t ending;
+
+static void on_signal(G_GNUC_UNUSED int signal_number)
+{
+    ending = 1;
+}
+
+static void brand_core_free(void *data)
+{
+    BrandCore *brand = data;
+    pipeline_free(brand->pipeline);
+    tally_free(brand->tally);
+    g_hash_table_unref(brand->clusters);
+    g_free(brand);
+}
+
+static int64_t *boxed(int64_t value)
+{
+    return g_memdup2(&value, sizeof value);
+}
+
+/* ---- one message ---- */
+
+/* What the engines read: the subject says what a mail is about, a reply's repeats the first one's. */
+static char *text_of(const Incoming *message)
+{
+    if (!message->subject || !*message->subject || message->answers ||
+        g_str_has_prefix(message->body, message->subject))
+        return g_strdup(message->body);
+    return g_strconcat(message->subject, ". ", message->body, NULL);
+}
+
+static int64_t table_cluster(const BrandCore *brand, int64_t engine_id)
+{
+    if (!engine_id)
+        return 0;
+    const int64_t *known = g_hash_table_lookup(brand->clusters, &engine_id);
+    return known ? *known : engine_id + brand->cluster_base;
+}
+
+/* The other way; only after a lost memory is there more to it than the base. */
+static int64_t engine_cluster(const BrandCore *brand, int64_t table_id)
+{
+    GHashTableIter iter;
+    gpointer key, value;
+    g_hash_table_iter_init(&iter, brand->clusters);
+    while (g_hash_table_iter_next(&iter, &key, &value))
+        if (*(int64_t *)value == table_id)
+            return *(int64_t *)key;
+    return table_id - brand->cluster_base;
+}
+
+/* Returns the cluster's id as the engine says it. */
+static int64_t take(BrandCore *brand, const Incoming *message, Verdict *verdict)
+{
+    g_autofree char *text = text_of(message);
+    PipelineMessage input = {.id = message->id,
+                             .at = message->sent_at,
+                             .person = message->person,
+                             .lang = message->lang,
+                             .text = text};
+    PipelineVerdict output = {0};
+    pipeline_take(brand->pipeline, &input, &output);
+    verdict->message = message;
+    verdict->complaint = output.complaint;
+    verdict->is_complaint = output.is_complaint;
+    verdict->confidence = output.confidence;
+    verdict->duplicate_of = output.duplicate_of;
+    verdict->is_repeat = output.same_person;
+    verdict->cluster = table_cluster(brand, output.cluster);
+    g_strlcpy(verdict->lang, *output.lang ? output.lang : "-", sizeof verdict->lang);
+    return output.cluster;
+}
+
+/* What a machine wrote is kept and shown, but says nothing about the customers. */
+static void set_aside(const Incoming *message, Verdict *verdict)
+{
+    verdict->message = message;
+    g_strlcpy(verdict->lang, "-", sizeof verdict->lang);
+}
+
+/* ---- what follows from a batch ---- */
+
+typedef struct Batch {
+    GPtrArray *messages, *verdicts, *own, *events;
+    GArray *queue;     /* intake rows */
+    GArray *incidents; /* whose numbers changed */
+    GHashTable *links; /* cluster -> open incident */
+} Batch;
+
+static void batch_clear(Batch *batch)
+{
+    GPtrArray *pointers[] = {batch->messages, batch->verdicts, batch->own, batch->events};
+    GArray *arrays[] = {batch->queue, batch->incidents};
+    for (gsize i = 0; i < G_N_ELEMENTS(pointers); i++)
+        if (pointers[i])
+            g_ptr_array_unref(pointers[i]);
+    for (gsize i = 0; i < G_N_ELEMENTS(arrays); i++)
+        g_array_unref(arrays[i]);
+    g_clear_pointer(&batch->links, g_hash_table_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Batch, batch_clear)
+
+static void batch_init(Batch *batch)
+{
+    batch->verdicts = g_ptr_array_new_with_free_func(g_free);
+    batch->own = g_ptr_array_new();
+    batch->events = g_ptr_array_new_with_free_func(g_free);
+    batch->queue = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    batch->incidents = g_array_new(FALSE, FALSE, sizeof(int64_t));
+}
+
+static void collect_events(BrandCore *brand, Batch *batch)
+{
+    PipelineEvent event;
+    while (pipeline_event(brand->pipeline, &event)) {
+        event.cluster = table_cluster(brand, event.cluster);
+        event.into = table_cluster(brand, event.into);
+        g_ptr_array_add(batch->events, g_memdup2(&event, sizeof event));
+    }
+}
+
+static void decide(BrandCore *brand, Batch *batch)
+{
+    for (guint i = 0; i < batch->messages->len; i++) {
+        const Incoming *message = batch->messages->pdata[i];
+        if (!message->inbound) {
+            g_ptr_array_add(batch->own, (void *)message);
+            continue;
+        }
+        Verdict *verdict = g_new0(Verdict, 1);
+        if (message->automatic)
+            set_aside(message, verdict);
+        else
+            take(brand, message, verdict);
+        verdict->seq = ++brand->seq;
+        g_ptr_array_add(batch->verdicts, verdict);
+        collect_events(brand, batch);
+        tally_cluster(brand->tally, verdict);
+    }
+}
+
+static void changed(Batch *batch, int64_t incident)
+{
+    for (guint i = 0; i < batch->incidents->len; i++)
+        if (g_array_index(batch->incidents, int64_t, i) == incident)
+            return;
+    g_array_append_val(batch->incidents, incident);
+}
+
+static char *title_of(BrandCore *brand, int64_t cluster)
+{
+    g_auto(GStrv) terms = pipeline_terms(brand->pipeline, engine_cluster(brand, cluster), 3);
+    if (!terms || !*terms)
+        return g_strdup("Many complaints alike");
+    g_autofree char *title = g_strjoinv(" · ", terms);
+    char first[7] = {0};
+    g_unichar_to_utf8(g_unichar_toupper(g_utf8_get_char(title)), first);
+    return g_strconcat(first, g_utf8_next_char(title), NULL);
+}
+
+static bool write_terms(BrandCore *brand, Db *db, int64_t cluster, GError **error)
+{
+    g_auto(GStrv) terms = pipeline_terms(brand->pipeline, engine_cluster(brand, cluster), 8);
+    return !terms || !*terms || sorting_cluster_terms(db, brand->id, cluster, terms, error);
+}
+
+static bool on_suspect(BrandCore *brand, Db *db, Batch *batch, const PipelineEvent *event, GError **error)
+{
+    int64_t incident = 0;
+    if (g_hash_table_contains(batch->links, &event->cluster) ||
+        event->at < g_get_real_time() - OPEN_WITHIN_S * (int64_t)G_USEC_PER_SEC)
+        return true;
+    g_autofree char *title = title_of(brand, event->cluster);
+    if (!membership_open(db, brand->id, event->cluster, title, event->at, &incident, error) ||
+        !write_terms(brand, db, event->cluster, error))
+        return false;
+    g_message("brand %" G_GINT64_FORMAT ": incident %" G_GINT64_FORMAT " suspected, %" G_GINT64_FORMAT
+              " people",
+              brand->id, incident, event->people);
+    changed(batch, incident);
+    return true;
+}
+
+static bool on_merge(BrandCore *brand, Db *db, Batch *batch, const PipelineEvent *event, GError **error)
+{
+    const int64_t *from = g_hash_table_lookup(batch->links, &event->cluster);
+    const int64_t *into = g_hash_table_lookup(batch->links, &event->into);
+    if (!sorting_merge(db, brand->id, event->cluster, event->into, error))
+        return false;
+    tally_merge(brand->tally, event->cluster, event->into);
+    if (!from && !into)
+        return true;
+    int64_t incident = into ? *into : *from;
+    changed(batch, incident);
+    if (from && into && *from != *into)
+        return membership_meet(db, brand->id, *from, *into, error);
+    return membership_refresh(db, brand->id, incident, error);
+}
+
+/* Where a message's cluster is by the end of the batch: merges may have moved it. */
+static void follow_merges(Batch *batch)
+{
+    for (guint i = 0; i < batch->events->len; i++) {
+        const PipelineEvent *event = batch->events->pdata[i];
+        if (event->kind != PIPELINE_MERGE)
+            continue;
+        for (guint j = 0; j < batch->verdicts->len; j++) {
+            Verdict *verdict = batch->verdicts->pdata[j];
+            if (verdict->cluster == event->cluster)
+                verdict->cluster = event->into;
+        }
+    }
+}
+
+/* In the order in which things happened: each event sees the links that the ones before it left. */
+static bool follow_events(BrandCore *brand, Db *db, Batch *batch, GError **error)
+{
+    for (guint i = 0; i < batch->events->len; i++) {
+        const PipelineEvent *event = batch->events->pdata[i];
+        bool good = event->kind == PIPELINE_MERGE ? on_merge(brand, db, batch, event, error)
+                                                  : on_suspect(brand, db, batch, event, error);
+        if (!good)
+            return false;
+        g_clear_pointer(&batch->links, g_hash_table_unref);
+        batch->links = sorting_links(db, brand->id, error);
+        if (!batch->links)
+            return false;
+    }
+    return true;
+}
+
+static void tag_incidents(Batch *batch, GHashTable *links)
+{
+    for (guint i = 0; i < batch->verdicts->len; i++) {
+        Verdict *verdict = batch->verdicts->pdata[i];
+        const int64_t *incident = g_hash_table_lookup(links, &verdict->cluster);
+        verdict->incident = incident ? *incident : 0;
+    }
+}
+
+/* Members first: they know who was told or taken out, which decides the inbox rows. Incidents that
+ * were refreshed by an event of this batch have counted its messages already. */
+static bool write_members(BrandCore *brand, Db *db, Batch *batch, GHashTable *before, GError **error)
+{
+    g_autoptr(GPtrArray) joining = g_ptr_array_new();
+    for (guint i = 0; i < batch->verdicts->len; i++) {
+        Verdict *verdict = batch->verdicts->pdata[i];
+        bool refreshed = false;
+        for (guint j = 0; j < batch->incidents->len; j++)
+            refreshed |= g_array_index(batch->incidents, int64_t, j) == verdict->incident;
+        if (verdict->incident && !refreshed && g_hash_table_contains(before, &verdict->cluster))
+            g_ptr_array_add(joining, verdict);
+    }
+    if (!membership_add(db, brand->id, joining, error))
+        return false;
+    for (guint i = 0; i < joining->len; i++)
+        changed(batch, ((Verdict *)joining->pdata[i])->incident);
+    return true;
+}
+
+static bool write_grown_terms(BrandCore *brand, Db *db, GError **error)
+{
+    const GArray *grown = tally_grown(brand->tally);
+    for (guint i = 0; i < grown->len; i++)
+        if (!write_terms(brand, db, g_array_index(grown, int64_t, i), error))
+            return false;
+    return true;
+}
+
+static bool write_batch(BrandCore *brand, Db *db, Batch *batch, GError **error)
+{
+    batch->links = sorting_links(db, brand->id, error);
+    if (!batch->links || !sorting_assign(db, brand->id, batch->verdicts, error) ||
+        !sorting_clusters(db, brand->id, tally_cluster_rows(brand->tally), error))
+        return false;
+    g_autoptr(GHashTable) before = g_hash_table_ref(batch->links);
+    if (!follow_events(brand, db, batch, error))
+        return false;
+    follow_merges(batch);
+    tag_incidents(batch, batch->links);
+    for (guint i = 0; i < batch->verdicts->len; i++) {
+        const Verdict *verdict = batch->verdicts->pdata[i];
+        if (verdict->is_complaint)
+            tally_volume(brand->tally, verdict);
+    }
+    return write_members(brand, db, batch, before, error) &&
+           sorting_inbox(db, brand->id, batch->verdicts, error) &&
+           sorting_volume(db, brand->id, tally_volume_rows(brand->tally), error) &&
+           write_grown_terms(brand, db, error) &&
+           (!batch->own->len ||
+            sorting_own(db, brand->id, batch->own, batch->incidents, error));
+}
+
+static bool bell(BrandCore *brand, Db *db, const Batch *batch, GError **error)
+{
+    g_autoptr(GString) what = g_string_new(NULL);
+    g_string_printf(what, "%" G_GINT64_FORMAT " overview", brand->id);
+    for (guint i = 0; i < batch->incidents->len; i++)
+        g_string_append_printf(what, ",incident:%" G_GINT64_FORMAT,
+                               g_array_index(batch->incidents, int64_t, i));
+    for (guint i = 0; i < batch->messages->len && i < MOST_NAMED; i++)
+        g_string_append_printf(what, ",conversation:%" G_GINT64_FORMAT,
+                               ((Incoming *)batch->messages->pdata[i])->conversation);
+    return db_notify(db, "inbox", what->str, error);
+}
+
+/* ---- memory ---- */
+
+/* Before the engines' own bytes: the base of the ids, and the ids that a lost memory made differ. */
+static GBytes *with_ids(const BrandCore *brand, GBytes *engines)
+{
+    GByteArray *bytes = g_byte_array_new();
+    int64_t count = g_hash_table_size(brand->clusters);
+    g_byte_array_append(bytes, (const guint8 *)&brand->cluster_base, 8);
+    g_byte_array_append(bytes, (const guint8 *)&count, 8);
+    GHashTableIter iter;
+    gpointer key, value;
+    g_hash_table_iter_init(&iter, brand->clusters);
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        g_byte_array_append(bytes, key, 8);
+        g_byte_array_append(bytes, value, 8);
+    }
+    gsize size;
+    const void *data = g_bytes_get_data(engines, &size);
+    g_byte_array_append(bytes, data, (guint)size);
+    return g_byte_array_free_to_bytes(bytes);
+}
+
+static bool without_ids(BrandCore *brand, GBytes *state, GError **error)
+{
+    gsize size;
+    const guint8 *data = g_bytes_get_data(state, &size);
+    int64_t count = 0;
+    if (size >= 16)
+        memcpy(&count, data + 8, 8);
+    if (size < 16 || count < 0 || (gsize)count > (size - 16) / 16)
+        return bw_fail(error, BW_ERROR_INVALID, "the saved memory is cut short");
+    g_autoptr(GBytes) engines =
+        g_bytes_new_from_bytes(state, 16 + 16 * (gsize)count, size - 16 - 16 * (gsize)count);
+    brand->pipeline = pipeline_restore(engines, error);
+    if (!brand->pipeline)
+        return false;
+    memcpy(&brand->cluster_base, data, 8);
+    for (int64_t i = 0; i < count; i++)
+        g_hash_table_insert(brand->clusters, g_memdup2(data + 16 + 16 * i, 8),
+                            g_memdup2(data + 24 + 16 * i, 8));
+    return true;
+}
+
+static bool save(BrandCore *brand, Db *db, GError **error)
+{
+    g_autoptr(GBytes) engines = pipeline_save(brand->pipeline);
+    g_autoptr(GBytes) state = with_ids(brand, engines);
+    if (!sorting_save_state(db, brand->id, brand->seq, brand->newest + 1, state, error))
+        return false;
+    brand->saved_seq = brand->seq;
+    brand->saved_at = g_get_monotonic_time();
+    brand->unsaved_from = 0;
+    return true;
+}
+
+/* Feeds messages whose verdicts are written already, so that the engines know them again. With an
+ * intact memory the verdicts come out the same; without one, the ids of clusters are learnt anew. */
+static bool feed(BrandCore *brand, Db *db, int64_t from_message, bool relearn, GError **error)
+{
+    int64_t fed = 0;
+    while (!ending) {
+        g_autoptr(GArray) seqs = g_array_new(FALSE, FALSE, sizeof(int64_t));
+        g_autoptr(GArray) clusters = g_array_new(FALSE, FALSE, sizeof(int64_t));
+        g_autoptr(GPtrArray) messages =
+            sorting_since(db, brand->id, brand->seq, from_message, BATCH, seqs, clusters, error);
+        if (!messages)
+            return false;
+        if (!messages->len)
+            break;
+        for (guint i = 0; i < messages->len; i++) {
+            const Incoming *message = messages->pdata[i];
+            Verdict verdict = {0};
+            PipelineEvent event;
+            brand->seq = g_array_index(seqs, int64_t, i);
+            brand->newest = MAX(brand->newest, message->id);
+            if (message->automatic)
+                continue;
+            int64_t engine_id = take(brand, message, &verdict);
+            int64_t then = g_array_index(clusters, int64_t, i);
+            if (relearn && engine_id && then && !g_hash_table_contains(brand->clusters, &engine_id))
+                g_hash_table_insert(brand->clusters, boxed(engine_id), boxed(then));
+            while (pipeline_event(brand->pipeline, &event))
+                continue;
+            fed++;
+        }
+    }
+    if (fed)
+        g_message("brand %" G_GINT64_FORMAT ": %s, %" G_GINT64_FORMAT " messages read again",
+                  brand->id, relearn ? "no saved memory" : "memory restored", fed);
+    return true;
+}
+
+static void seen_before(void *data, int64_t bucket, int64_t person, int64_t channel, const char *lang,
+                        int64_t incident)
+{
+    tally_seen(data, bucket, person, channel, lang, incident);
+}
+
+static bool highest_cluster(Db *db, int64_t brand, int64_t *id, GError **error)
+{
+    g_autoptr(DbResult) result =
+        db_query(db, error,
+                 "select greatest((select coalesce(max(id), 0) from cluster where brand_id = $1),"
+                 " (select coalesce(max(cluster_id), 0) from assignment"
+                 "  where brand_id = $1 and cluster_id is not null)) as id",
+                 db_int(brand));
+    if (!result)
+        return false;
+    *id = db_get_int(db_row(result, 0), "id");
+    return true;
+}
+
+static bool first_message_of_days(Db *db, int64_t brand, int64_t *id, GError **error)
+{
+    g_autoptr(DbResult) result =
+        db_query(db, error,
+                 "select coalesce(min(id), 0) as id from message where brand_id = $1"
+                 " and received_at > clock_timestamp() - $2 * interval '1 day'",
+                 db_int(brand), db_real(RELEARN_DAYS));
+    if (!result)
+        return false;
+    *id = db_get_int(db_row(result, 0), "id");
+    return true;
+}
+
+static bool remember(BrandCore *brand, Db *db, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    int64_t from = 0;
+    g_autoptr(GBytes) state = sorting_load_state(db, brand->id, &brand->seq, &from, &problem);
+    if (problem) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
+    }
+    if (state && !without_ids(brand, state, &problem))
+        g_message("brand %" G_GINT64_FORMAT ": %s", brand->id, problem->message);
+    bool intact = brand->pipeline != NULL;
+    if (!intact) {
+        brand->pipeline = pipeline_new();
+        brand->seq = 0;
+        if (!highest_cluster(db, brand->id, &brand->cluster_base, error) ||
+            !first_message_of_days(db, brand->id, &from, error))
+            return false;
+    }
+    return feed(brand, db, from, !intact, error);
+}
+
+static BrandCore *brand_core_new(Db *db, int64_t id, GError **error)
+{
+    BrandCore *brand = g_new0(BrandCore, 1);
+    brand->id = id;
+    brand->tally = tally_new();
+    brand->clusters = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+    brand->saved_at = g_get_monotonic_time();
+    int64_t last = 0;
+    if (!remember(brand, db, error) || !sorting_last_seq(db, id, brand->newest, &last, error) ||
+        !sorting_counted(db, id, 2 * (int64_t)VOLUME_STEP_S, seen_before, brand->tally, error)) {
+        brand_core_free(brand);
+        return NULL;
+    }
+    brand->seq = MAX(brand->seq, last);
+    brand->saved_seq = brand->seq;
+    return brand;
+}
+
+/* ---- the loop ---- */
+
+/* One batch of one brand. After a failure the engines are ahead of the tables, so the brand's memory
+ * has to be thrown away: the caller does. `worked` gets the number of messages. */
+static bool sort_batch(BrandCore *brand, Db *db, int *worked, GError **error)
+{
+    g_auto(Batch) batch = {0};
+    batch_init(&batch);
+    *worked = 0;
+    if (!db_begin(db, error))
+        return false;
+    batch.messages = sorting_take(db, brand->id, BATCH, batch.queue, error);
+    if (!batch.messages)
+        return false;
+    if (!batch.queue->len)
+        return db_commit(db, error);
+    decide(brand, &batch);
+    bool good = write_batch(brand, db, &batch, error) &&
+                sorting_done(db, brand->id, batch.queue, error) && bell(brand, db, &batch, error) &&
+                db_commit(db, error);
+    tally_next(brand->tally);
+    if (!good)
+        return false;
+    for (guint i = 0; i < batch.messages->len; i++)
+        brand->newest = MAX(brand->newest, ((Incoming *)batch.messages->pdata[i])->id);
+    *worked = (int)batch.queue->len;
+    return true;
+}
+
+static bool look_for_brands(Core *core, GError **error)
+{
+    g_autoptr(GPtrArray) brands = brand_list(core->db, error);
+    if (!brands)
+        return false;
+    for (guint i = 0; i < brands->len; i++) {
+        const Brand *each = brands->pdata[i];
+        g_autoptr(GError) problem = NULL;
+        if (g_hash_table_contains(core->brands, &each->id))
+            continue;
+        if (!db_try_lock(core->db, DB_LOCK_BRAND, each->id, &problem)) {
+            if (problem) {
+                g_propagate_error(error, g_steal_pointer(&problem));
+                return false;
+            }
+            continue;
+        }
+        BrandCore *brand = brand_core_new(core->db, each->id, error);
+        if (!brand)
+            return false;
+        g_message("takes brand %s", each->slug);
+        g_hash_table_insert(core->brands, boxed(each->id), brand);
+    }
+    core->looked_at = g_get_monotonic_time();
+    return true;
+}
+
+static bool sort_all(Core *core, bool *busy, GError **error)
+{
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, core->brands);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        BrandCore *brand = value;
+        int worked;
+        if (!sort_batch(brand, core->db, &worked, error))
+            return false;
+        *busy |= worked > 0;
+        if (brand->seq > brand->saved_seq &&
+            g_get_monotonic_time() - brand->saved_at > SAVE_EVERY_S * G_USEC_PER_SEC &&
+            !save(brand, core->db, error))
+            return false;
+    }
+    return true;
+}
+
+static bool rest(Core *core, GError **error)
+{
+    struct pollfd fd = {.fd = db_fd(core->db), .events = POLLIN};
+    if (poll(&fd, 1, REST_MS) < 0 && errno != EINTR)
+        return bw_fail(error, BW_ERROR_TEMPORARY, "poll: %s", g_strerror(errno));
+    for (char *payload; (payload = db_notified(core->db, NULL));)
+        g_free(payload);
+    return db_is_alive(core->db) ||
+           bw_fail(error, BW_ERROR_TEMPORARY, "the database connection broke");
+}
+
+static bool work(Core *core, GError **error)
+{
+    while (!ending) {
+        bool busy = false;
+        if (g_get_monotonic_time() - core->looked_at > BRANDS_EVERY_S * G_USEC_PER_SEC &&
+            !look_for_brands(core, error))
+            return false;
+        if (!sort_all(core, &busy, error) || (!busy && !rest(core, error)))
+            return false;
+    }
+    GHashTableIter iter;
+    gpointer value;
+    g_hash_table_iter_init(&iter, core->brands);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        BrandCore *brand = value;
+        if (brand->seq > brand->saved_seq && !save(brand, core->db, error))
+            return false;
+    }
+    return true;
+}
+
+int core_run(const char *database_url)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    Core core = {.looked_at = -BRANDS_EVERY_S * 2 * G_USEC_PER_SEC};
+    int status = 0;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    log_start("core");
+    core.brands = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, brand_core_free);
+    while (!ending) {
+        g_autoptr(GError) error = NULL;
+        bool ready;
+        if (core.db && !db_is_alive(core.db))
+            g_usleep(G_USEC_PER_SEC);
+        if (!core.db) {
+            g_autoptr(Db) db = db_open(database_url, "breakwater_core", &error);
+            ready = db && db_listen(db, "intake", &error);
+            if (ready)
+                core.db = g_steal_pointer(&db);
+        } else {
+            ready = db_reconnect(core.db, &error);
+        }
+        core.looked_at = -BRANDS_EVERY_S * 2 * G_USEC_PER_SEC;
+        if (ready && work(&core, &error))
+            break;
+        g_warning("%s", error->message);
+        g_hash_table_remove_all(core.brands);
+        if (!g_error_matches(error, BW_ERROR, BW_ERROR_TEMPORARY)) {
+            status = 1;
+            break;
+        }
+        if (!core.db)
+            g_usleep(G_USEC_PER_SEC);
+    }
+    g_hash_table_unref(core.brands);
+    db_close(core.db);
+    return status;
+}

@@ -2,6 +2,7 @@
  * they are asked for, those that went elsewhere stay greyed until then. */
 import { signal, batch, useMemo, useEffect } from "./lib.js";
 import { get, ApiError } from "./api.js";
+import { merge } from "./merge.js";
 import { concerns, watch } from "./state.js";
 
 /**
@@ -21,26 +22,6 @@ import { concerns, watch } from "./state.js";
  */
 
 const PAGE = 50, MOST = 200, PAUSE = 1000;
-
-/**
- * What to do with an answer while `shown` is on the screen.
- * @template {{id: string}} T
- * @param {T[]} shown
- * @param {T[]} read the first rows as they are now
- * @param {boolean} whole nothing follows them
- * @param {boolean} newestFirst
- */
-export function merge(shown, read, whole, newestFirst) {
-    const byId = new Map(read.map((row) => [row.id, row]));
-    const known = new Set(shown.map((row) => row.id));
-    const gone = new Set();
-    const rows = shown.map((row, i) => {
-        const now = byId.get(row.id);
-        if (!now && (whole || (!newestFirst && i < read.length))) gone.add(row.id);
-        return now || row;
-    });
-    return { rows, gone, fresh: read.filter((row) => !known.has(row.id)).length };
-}
 
 /** Members are rows by their person. @template {{id: string}} T @param {T} row @returns {T} */
 const named = (row) => (row.id ? row : { ...row, id: /** @type {any} */ (row).person });

@@ -136,7 +136,6 @@ function Reply({ conversation: c, res, box, heldBy }) {
     const [text, setText] = useState(() => /** @type {string} */ (remembered(key, null) ?? c.draft ?? ""));
     const [finish, setFinish] = useState(() => remembered("reply-done", true));
     const [length, setLength] = useState(/** @type {{of: string, length: number, limit: number | null, unit: string} | null} */ (null));
-    const [conflict, setConflict] = useState(/** @type {{error: string, seen: string} | null} */ (null));
     const [click, setClick] = useState(token);
     const [kept, setKept] = useState(false);
     const latest = useRef(text);
@@ -144,7 +143,14 @@ function Reply({ conversation: c, res, box, heldBy }) {
     const timer = useRef(0);
     const claimed = useRef(0);
     const path = api(`conversations/${c.id}`);
-    const seen = c.history.at(-1)?.id || "";
+    /* What came in since the writing began has to be seen before it is answered. */
+    const newest = c.history.at(-1)?.id || "";
+    const [read, setRead] = useState(newest);
+    const [warned, setWarned] = useState("");
+    const later = read === newest ? [] : c.history.slice(c.history.findIndex((m) => m.id === read) + 1);
+    useEffect(() => {
+        if (!text.trim()) setRead(newest);
+    }, [newest, !text.trim()]);
 
     const save = async () => {
         clearTimeout(timer.current);
@@ -197,12 +203,15 @@ function Reply({ conversation: c, res, box, heldBy }) {
     const why = !text.trim() ? "Write an answer first" : over && length ? `Too long by ${number(length.length - (limit || 0))}` : null;
     const send = async () => {
         if (why) return;
+        if (later.length && warned !== newest) {
+            setWarned(newest);
+            return;
+        }
         try {
-            const delivery = await post(`${path}/reply`, { text, seen, token: click, done: finish });
+            const delivery = await post(`${path}/reply`, { text, seen: newest, token: click, done: finish });
             const undoable = delivery.send_at && +new Date(delivery.send_at) > Date.now();
             latest.current = saved.current = "";
             setText("");
-            setConflict(null);
             setClick(token());
             clearTimeout(timer.current);
             timer.current = 0;
@@ -222,21 +231,22 @@ function Reply({ conversation: c, res, box, heldBy }) {
             if (e.status !== 409) {
                 throw e.status === 0 ? new Error("Breakwater was not reached, so it is not certain whether this was sent. Press again: it goes out once at most.") : e;
             }
-            setConflict({ error: e.message, seen });
             setClick(token());
             if (e.body.conversation) res.data.value = { ...c, ...e.body.conversation };
             else await reload(res);
+            const there = res.data.value?.history.at(-1)?.id || newest;
+            setWarned(there);
+            if (there === newest) throw e;
         }
     };
-    useKeys({ "Ctrl+Enter": () => document.activeElement === box.current && send() }, [text, finish, seen, why]);
+    useKeys({ "Ctrl+Enter": () => document.activeElement === box.current && send() }, [text, finish, newest, warned, why]);
 
     if (!may("agent")) return html`<section class="card"><p class="soft">Your role reads only. Agents, comms owners and admins can answer.</p></section>`;
     if (!c.can_reply) return html`<section class="card"><p class="soft">${kind(c.channel)} cannot be answered from here${c.history.at(-1)?.permalink ? html`: <a href=${c.history.at(-1)?.permalink} target="_blank" rel="noopener noreferrer">answer there</a>` : ""}.</p></section>`;
-    const later = conflict ? c.history.slice(c.history.findIndex((m) => m.id === conflict.seen) + 1) : [];
     return html`<section class="card reply" aria-label="Answer">
-        ${conflict && html`<div class="hint amber" role="alert"><p>${conflict.error}</p>
+        ${later.length > 0 && html`<div class="hint amber" role="alert"><p>${warned === newest ? "Nothing was sent, because this" : "This"} came in while you wrote:</p>
             ${later.map((m) => html`<p class="said" key=${m.id}><span class="soft small">${m.inbound ? m.author : "Us"}, <${When} at=${m.at} />: </span>${m.text}</p>`)}
-            <p>Your text is untouched. Send again when it still fits.</p></div>`}
+            <p>Your text is untouched. ${warned === newest ? "Send again when it still fits." : html`<${Button} small onClick=${() => setRead(newest)}>I have read it<//>`}</p></div>`}
         <textarea ref=${box} rows="4" aria-label=${`Answer to ${author(c)}`} value=${text} spellcheck="true" lang=${c.lang || undefined}
             placeholder=${`Answer ${author(c)} ${visibility(c.visibility) === "private" ? "privately" : "in public"} on ${kind(c.channel)}`}
             onInput=${(/** @type {any} */ e) => write(e.target.value)}></textarea>

@@ -147,9 +147,9 @@ function Merge({ incident, onClose }) {
     const merge = async () => {
         const other = await post(api(`incidents/${incident.id}/merge`), { into, version: incident.version });
         onClose();
-        changed(["overview", `incident:${incident.id}`, `incident:${into}`]);
-        say(`Merged: ${people(other.people)} are now in “${other.title}”.`);
         go(here(`incidents/${other.id}`));
+        changed(["overview", `incident:${other.id}`]);
+        say(`Merged: ${people(other.people)} are now in “${other.title}”.`);
     };
     return html`<${Dialog} title=${`Merge “${incident.title}” into`} onClose=${onClose}>
         ${!others ? html`<p class="soft loading">Loading</p>`

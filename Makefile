@@ -22,7 +22,8 @@ TESTS     := $(sort $(shell find tests -name 'test_*.c' 2>/dev/null))
 SCRIPTS   := $(sort $(shell find tests -name 'test_*.mjs' 2>/dev/null))
 OBJECTS    = $(SOURCES:%.c=$(BUILD)/$(1)/%.o) $(SOURCESXX:%.cc=$(BUILD)/$(1)/%.o) $(BUILD)/$(1)/resources.o
 LIBRARY    = $(filter-out %/core/cli/main.o,$(call OBJECTS,$(1)))
-TESTBINS  := $(TESTS:%.c=$(BUILD)/asan/%)
+# drive.c is no test: the connectors' tests in JavaScript run a connector through it.
+TESTBINS  := $(TESTS:%.c=$(BUILD)/asan/%) $(BUILD)/asan/tests/collectors/drive
 
 .DEFAULT_GOAL := $(BUILD)/breakwater
 .PHONY: deps deps-test run check lint format bench install clean asan

@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+extern const Connector mastodon_connector;
 extern const Connector replay_connector;
 
 const Connector *const connectors[] = {
+    &mastodon_connector,
     &replay_connector,
     NULL,
 };

@@ -9,6 +9,7 @@ const Setting config_settings[] = {
      "yes: addresses that users enter may reach private and loopback networks"},
     {"most_deaths", "5", "how often a process may die in five minutes before `up` gives it up"},
     {"metrics", "loopback", "who may read /metrics: loopback, or all"},
+    {"proxy", "no", "yes: callers' addresses come from a proxy, in the header X-Forwarded-For"},
     {"tls", "no", "yes: the inbox is reached through a proxy that speaks TLS (cookies become Secure)"},
     {0},
 };

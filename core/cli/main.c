@@ -8,6 +8,8 @@
 static const Command commands[] = {
     {"core", "run the core: sort messages into incidents", cmd_core},
     {"collect", "run a channel: poll it, and send what is due", cmd_collect},
+    {"web", "serve the inbox and its API", cmd_web},
+    {"user", "add, list and disable users; links to sign in", cmd_user},
     {"migrate", "bring the database's schema up to date", cmd_migrate},
     {"brand", "list, add and remove brands (also the demo)", cmd_brand},
     {"channel", "list, add, test, pause and remove channels", cmd_channel},

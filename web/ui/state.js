@@ -95,10 +95,18 @@ export const brand = computed(() => {
     return who?.brands.find((b) => b.slug === route.value.brand) || null;
 });
 
-/** @param {import("./types.d.ts").Role} role */
-export function may(role) {
+/* who may what; the server has the last word */
+const RIGHTS = /** @type {const} */ ({
+    reply: ["agent", "comms", "supervisor"],
+    sort: ["agent", "comms", "supervisor", "ops"],
+    lead: ["comms", "supervisor", "ops"],
+    send: ["comms"],
+});
+
+/** Lead: phases, title, merging of an incident. @param {keyof typeof RIGHTS} act */
+export function may(act) {
     const roles = brand.value?.roles || [];
-    return roles.includes(role) || roles.includes("admin");
+    return roles.some((role) => role === "admin" || /** @type {readonly string[]} */ (RIGHTS[act]).includes(role));
 }
 
 /* ---- time: one clock for everything that counts ---- */

@@ -64,6 +64,7 @@ export interface IncidentRow {
   samples: string[];
   spark: number[];
   version: number;
+  merged_into?: Id | null;
 }
 
 export interface Incident extends IncidentRow {
@@ -76,7 +77,7 @@ export interface Incident extends IncidentRow {
     message: Id;
     conversation: Id;
     person: Id;
-    author: string;
+    author: string | null;
     text: string;
     lang: string | null;
     confidence: number | null;
@@ -115,7 +116,7 @@ export interface Member {
   lang: string | null;
   messages: number;
   last_at: Time;
-  text: string;
+  text: string | null;
   conversation: Id;
   told_at: Time | null;
 }

@@ -110,6 +110,27 @@ export const VIEWS = {
 /** The text as people will read it. @param {string} text @param {Record<string, string>} fields */
 export const filled = (text, fields) => fieldsIn(text).map((p) => (p.field && fields[p.field]) || p.text).join("");
 
+/** What happened to an incident, as a sentence. @param {{kind: string, text: string}} event */
+export function happened({ kind, text }) {
+    if (kind === "suspected") return "Suspected by Breakwater";
+    if (kind === "opened") return "Opened by hand";
+    if (kind === "phase") return `Moved to ${text}`;
+    if (kind === "title") return `Renamed to “${text}”`;
+    if (kind === "update") return `Status message to ${text}`;
+    if (kind === "merged") return "Merged with another incident";
+    if (kind === "dismissed") return "Dismissed";
+    return text ? `${kind}: ${text}` : kind;
+}
+/** The same on the chart, in a word or two; null where it says nothing about the curve.
+ * @param {{kind: string, text: string}} event */
+export function marked({ kind, text }) {
+    if (kind === "title") return null;
+    if (kind === "phase") return text;
+    if (kind === "update") return `told ${text}`;
+    if (kind === "opened") return text.length > 24 ? `${text.slice(0, 22)}…` : text || "opened";
+    return kind;
+}
+
 /** Who wrote: their name, else their handle. @param {{name: string | null, handle?: string | null}} who */
 export const author = (who) => who.name || who.handle || "no name";
 

@@ -63,6 +63,7 @@ function members(state, incident) {
 }
 
 function preview(incident, { texts, fallback, fields }) {
+    if (typeof fallback !== "string") throw new Refused(400, { error: "'fallback' must be a language." });
     const n = incident.waiting, share = [0.41, 0.31, 0.13, 0.09, 0.06], longest = Math.max(0, ...Object.values(texts).map((t) => [...t].length));
     const blocked = [...new Set(Object.values(texts).flatMap((t) => t.match(/\{[a-z_]+\}/g) || []))].filter((f) => !fields?.[f.slice(1, -1)])
         .map((f) => `${f} has no value: set it on the incident before sending`);
@@ -160,13 +161,13 @@ function makeRoutes(state, emit, later) {
             return [204];
         }],
         ["PATCH", /^incidents\/(\w+)$/, ([id], _, b) => {
-            need("agent", "comms");
+            need("comms", "supervisor", "ops");
             const i = find(state.incidents, id);
             same(i, b.version, { incident: i });
             if (b.phase) i.phase = b.phase;
             if (b.title) i.title = b.title;
             i.version++;
-            i.timeline.push({ at: iso(Date.now()), kind: b.phase ? "phase" : "title", who: "AB", text: b.phase ? `moved to ${b.phase}` : `called “${b.title}”` });
+            i.timeline.push({ at: iso(Date.now()), kind: b.phase ? "phase" : "title", who: "AB", text: b.phase || b.title });
             emit("overview", `incident:${id}`);
             return i;
         }],

@@ -60,7 +60,7 @@ function makeIncident(now, id, title, phase, people, told, since, samples, terms
             message: `9${id}${i}`, conversation: `${id}${i}`, person: `${id}${i}`, author, text, lang, confidence, at: iso(now - 10 * MIN), permalink: null,
         })),
         drafts: {}, draft_saved_at: null, fields: { workaround: "", next_update: "", status_url: "" },
-        timeline: [{ at: iso(now - since), kind: "suspected", who: null, text: "suspected: 8 people in 5 minutes" }], updates: [],
+        timeline: [{ at: iso(now - since), kind: "suspected", who: null, text: title }], updates: [],
     };
 }
 

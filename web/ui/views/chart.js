@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "../lib.js";
 import uPlot from "/lib/uPlot.esm.js";
 import { go, reload, useResource, remember, remembered } from "../state.js";
 import { Empty, Problem } from "./common.js";
-import { number, people } from "../words.js";
+import { marked, number, people } from "../words.js";
 
 /** @typedef {import("../types.d.ts").ChartData} ChartData */
 
@@ -41,11 +41,13 @@ function drawMarks(plot, data) {
     for (const mark of data.marks) {
         const x = plot.valToPos(+new Date(mark.at) / 1000, "x", true);
         if (x < bbox.left || x > bbox.left + bbox.width) continue;
-        const words = `${mark.text || mark.kind} ${label(+new Date(mark.at) / 1000)}`;
+        const what = marked(mark);
+        if (what === null) continue;
+        const words = `${what} ${label(+new Date(mark.at) / 1000)}`;
         const width = ctx.measureText(words).width;
         const left = Math.max(bbox.left, Math.min(x - width / 2, bbox.left + bbox.width - width));
         const line = taken.findIndex((end) => left > end + 6 * scale);
-        const color = token(mark.kind === "suspected" ? "--amber" : /resolved|over/.test(mark.kind) ? "--green" : "--blue");
+        const color = token(mark.kind === "suspected" || mark.kind === "opened" ? "--amber" : mark.kind === "phase" && mark.text === "resolved" ? "--green" : "--blue");
         ctx.strokeStyle = ctx.fillStyle = color;
         ctx.lineWidth = scale;
         ctx.setLineDash([3 * scale, 3 * scale]);

@@ -23,7 +23,7 @@ const written = (drafts) => Object.fromEntries(Object.entries(drafts).filter(([,
 
 /**
  * What would go out now, read again while one types and while the wave goes on.
- * @param {Incident} incident @param {{texts: Record<string, string>, fallback: string | null, fields: Record<string, string>}} message
+ * @param {Incident} incident @param {{texts: Record<string, string>, fallback: string, fields: Record<string, string>}} message
  */
 function usePreview(incident, message) {
     const wanted = JSON.stringify(message);
@@ -41,6 +41,7 @@ function usePreview(incident, message) {
         }
     };
     useEffect(() => {
+        if (!may("reply")) return;
         const timer = setTimeout(read, shown.preview ? 400 : 0);
         return () => clearTimeout(timer);
     }, [wanted, incident.people, incident.waiting, incident.told]);
@@ -64,7 +65,7 @@ export function Composer({ incident, res, last, lastWanted }) {
     const ready = inOrder(Object.keys(texts));
     const fallbackKey = `fallback:${incident.id}`;
     const [wish, setWish] = useState(() => remembered(fallbackKey, ""));
-    const fallback = ready.includes(wish) ? wish : ready.includes("en") ? "en" : ready[0] || null;
+    const fallback = ready.includes(wish) ? wish : ready.includes("en") ? "en" : ready[0] || langs[0];
     const message = { texts, fallback, fields: draft.fields };
     const { preview, error, current, read, put } = usePreview(incident, message);
     const [asking, setAsking] = useState(/** @type {Preview | null} */ (null));
@@ -101,7 +102,7 @@ export function Composer({ incident, res, last, lastWanted }) {
     };
 
     const tooLong = preview?.channels.filter((c) => c.too_long) || [];
-    const why = !may("comms") ? "Only comms owners and admins may send to an incident"
+    const why = !may("send") ? "Only comms owners and admins may send to an incident"
         : over ? "This incident is dismissed"
         : !ready.length ? "Write a message first"
         : error && error.status !== 0 ? error.message
@@ -150,9 +151,9 @@ export function Composer({ incident, res, last, lastWanted }) {
                     onText=${(/** @type {string} */ text) => setTexts({ ...latest.current.drafts, [active]: text })} />
             </div>
             <div class="fields">${FIELDS.map(([name, title, hint]) => html`<div class="field-row" key=${name}>
-                <button type="button" class="chip field" title=${`Insert {${name}} at the cursor`} onMouseDown=${(/** @type {Event} */ e) => e.preventDefault()}
+                <button type="button" class="chip field" disabled=${!may("reply")} title=${`Insert {${name}} at the cursor`} onMouseDown=${(/** @type {Event} */ e) => e.preventDefault()}
                     onClick=${() => insert(name)}>${`{${name}}`}</button>
-                <input aria-label=${title} placeholder=${hint} value=${draft.fields[name] || ""}
+                <input aria-label=${title} readOnly=${!may("reply")} placeholder=${hint} value=${draft.fields[name] || ""}
                     onInput=${(/** @type {any} */ e) => change({ ...latest.current, fields: { ...latest.current.fields, [name]: e.target.value } })} />
             </div>`)}</div>
             ${ready.length > 0 && preview?.blocked.map((b) => html`<p class="warn" key=${b}><span aria-hidden="true">▲ </span>${b}</p>`)}
@@ -163,11 +164,11 @@ export function Composer({ incident, res, last, lastWanted }) {
                 <select value=${fallback} onChange=${(/** @type {any} */ e) => { setWish(e.target.value); remember(fallbackKey, e.target.value); }}>
                     ${ready.map((l) => html`<option value=${l}>${language(l)}</option>`)}</select></label>`}
             <p class="actions send-line">
-                <span class="soft small">${why && ready.length ? "" : pending ? "one sending is under way" : html`then 30 s to undo <kbd>z</kbd>`}</span>
+                <span class="soft small">${why && ready.length ? "" : pending ? "one sending is under way" : html`undo with <kbd>z</kbd> while it counts down`}</span>
                 <${Button} tone="primary" k="Ctrl+Enter" why=${why} onClick=${confirm}>Send to ${people(total)}<//>
             </p>
         </section>
-        <${GoesOut} preview=${preview} incident=${incident} stale=${!current} />
+        ${may("reply") && html`<${GoesOut} preview=${preview} incident=${incident} stale=${!current} error=${error?.message || ""} />`}
         ${asking && html`<${Confirm} incident=${incident} message=${message} preview=${asking} onClose=${() => setAsking(null)}
             onNew=${(/** @type {Preview} */ p) => { setAsking(p); put(p); }}
             onSent=${async (/** @type {import("../types.d.ts").Update} */ update) => {
@@ -195,7 +196,7 @@ function Writing({ area, lang, text, fields, onText }) {
         <div class="behind" ref=${behind} aria-hidden="true" lang=${lang}>${fieldsIn(text).map((p) => p.field
             ? html`<mark class=${fields[p.field] ? "" : "missing"}>${p.text}</mark>` : p.text)}${"\n"}</div>
         <textarea ref=${area} lang=${lang} spellcheck="true" rows="5" value=${text} onScroll=${follow}
-            aria-label=${`Message in ${languageHere(lang)}`}
+            readOnly=${!may("reply")} aria-label=${`Message in ${languageHere(lang)}`}
             placeholder="What happened, what you do about it, when they hear more."
             onInput=${(/** @type {any} */ e) => onText(e.target.value)}></textarea>
     </div>`;
@@ -203,7 +204,7 @@ function Writing({ area, lang, text, fields, onText }) {
 
 /**
  * The one solemn act: the text and the number once more.
- * @param {{incident: Incident, message: {texts: Record<string, string>, fallback: string | null, fields: Record<string, string>},
+ * @param {{incident: Incident, message: {texts: Record<string, string>, fallback: string, fields: Record<string, string>},
  *          preview: Preview, onClose: () => void, onNew: (p: Preview) => void, onSent: (u: any) => any}} props
  */
 function Confirm({ incident, message, preview, onClose, onNew, onSent }) {
@@ -233,7 +234,7 @@ function Confirm({ incident, message, preview, onClose, onNew, onSent }) {
         <p>${preview.channels.map((c) => `${kind(c.channel)} ${visibility(c.visibility)}: ${number(c.people)}`).join(" · ")}</p>
         ${preview.skipped.map((s) => html`<p class="soft small" key=${s.reason}>${number(s.people)} skipped: ${s.reason}</p>`)}
         ${problem && html`<p class="problem" role="alert">${problem}${preview.recipients !== before ? ` It is ${people(preview.recipients)} now, not ${number(before)}.` : ""}</p>`}
-        <p class="soft small">One message per person, where they wrote. It waits 30 seconds, in which you can undo it; stop stays in reach afterwards.</p>
+        <p class="soft small">One message per person, where they wrote. It counts down before it goes out: until then you can undo it, afterwards stop it.</p>
         <p class="actions"><${Button} onClick=${onClose}>Not yet<//>
             <${Button} tone="primary" id="confirm-send" k="Ctrl+Enter" onClick=${send}>Send to ${people(preview.recipients)}<//></p>
     <//>`;

@@ -30,7 +30,7 @@ const TRIAGE = ["complaint", "question", "other", "automatic"];
 function Page({ conversation: c, res }) {
     const [ask, setAsk] = useState("");
     const box = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
-    const agent = may("agent");
+    const agent = may("reply");
     const heldBy = c.claimed && !c.claimed.mine && +new Date(c.claimed.until) > now.value ? c.claimed : null;
 
     /** @param {{state?: string, triage?: string, incident?: string | null}} what */
@@ -110,7 +110,7 @@ function Pending({ d, conversation, res }) {
     return html`<li class="message out pending">
         <p class="soft small"><${State} state=${d.state} word=${waits ? `goes out in ${span(left)}` : d.state === "queued" ? "waits to be sent" : d.state} /> ${d.reason && html`<span>${d.reason}</span>`}</p>
         <p class="words" dir="auto">${d.body}</p>
-        ${waits && may("agent") && html`<p><${Button} small k="z" onClick=${() => undoReply(d, conversation.id, res)}>Undo<//></p>`}
+        ${waits && may("reply") && html`<p><${Button} small k="z" onClick=${() => undoReply(d, conversation.id, res)}>Undo<//></p>`}
         <${Decide} d=${d} onDone=${() => reload(res)} />
     </li>`;
 }
@@ -241,7 +241,7 @@ function Reply({ conversation: c, res, box, heldBy }) {
     };
     useKeys({ "Ctrl+Enter": () => document.activeElement === box.current && send() }, [text, finish, newest, warned, why]);
 
-    if (!may("agent")) return html`<section class="card"><p class="soft">Your role reads only. Agents, comms owners and admins can answer.</p></section>`;
+    if (!may("reply")) return html`<section class="card"><p class="soft">Your role reads only. Agents, comms owners and admins can answer.</p></section>`;
     if (!c.can_reply) return html`<section class="card"><p class="soft">${kind(c.channel)} cannot be answered from here${c.history.at(-1)?.permalink ? html`: <a href=${c.history.at(-1)?.permalink} target="_blank" rel="noopener noreferrer">answer there</a>` : ""}.</p></section>`;
     return html`<section class="card reply" aria-label="Answer">
         ${later.length > 0 && html`<div class="hint amber" role="alert"><p>${warned === newest ? "Nothing was sent, because this" : "This"} came in while you wrote:</p>

@@ -13,7 +13,7 @@ const STATES = [["", "All"], ["queued,sending", "To go"], ["sent", "Sent"], ["fa
 
 /** What a person can do about one that is failed or unknown. @param {{d: Delivery, onDone: () => any}} props */
 export function Decide({ d, onDone }) {
-    if (!may("agent") && !may("comms")) return null;
+    if (!may("reply")) return null;
     /** @param {"sent" | "again" | "failed"} as */
     const as = async (as) => {
         await post(api(`deliveries/${d.id}/resolve`), { as });

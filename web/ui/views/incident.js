@@ -32,7 +32,7 @@ function Page({ incident: i, res }) {
     const [conflict, setConflict] = useState("");
     const [repeatText, setRepeatText] = useState(0);
     const composer = useRef(/** @type {HTMLElement | null} */ (null));
-    const mayMove = may("agent") || may("comms");
+    const mayMove = may("lead");
     const over = i.phase === "resolved" || i.phase === "dismissed";
 
     /** @param {{phase?: Phase, title?: string}} what */
@@ -70,17 +70,18 @@ function Page({ incident: i, res }) {
                 <${Title} title=${i.title} edit=${ask === "rename"} onDone=${() => setAsk("")} save=${(/** @type {string} */ title) => change({ title })} />
                 <p class="lead">${sentence(i)}</p>
             </div>
-            ${mayMove && html`<div class="page-actions">
+            ${mayMove && !i.merged_into && html`<div class="page-actions">
                 <${Button} onClick=${() => setAsk("rename")}>Rename<//>
                 <${Button} onClick=${() => setAsk("merge")}>Merge<//>
                 ${!over && html`<${Button} onClick=${() => setAsk("dismiss")}>Dismiss<//>`}
             </div>`}
         </header>
         ${conflict && html`<p class="problem" role="alert">${conflict}</p>`}
-        ${over && html`<p class="hint">This incident is ${i.phase}. ${i.phase === "dismissed" ? "Its people are handled one by one." : ""} A click on a phase opens it again.</p>`}
+        ${i.merged_into && html`<p class="hint"><span>Its people are now in <a href=${here(`incidents/${i.merged_into}`)}>another incident</a>.</span></p>`}
+        ${over && !i.merged_into && html`<p class="hint">This incident is ${i.phase}. ${i.phase === "dismissed" ? "Its people are handled one by one." : ""} A click on a phase opens it again.</p>`}
         <div class="where">
             <div class="segments phases" role="group" aria-label="Phase">${PHASES.map((phase) => html`<button type="button"
-                key=${phase} class=${phase} aria-pressed=${i.phase === phase ? "true" : "false"} disabled=${!mayMove} onClick=${() => {
+                key=${phase} class=${phase} aria-pressed=${i.phase === phase ? "true" : "false"} disabled=${!mayMove || !!i.merged_into} onClick=${() => {
                     const result = move(phase);
                     if (result instanceof Promise) result.catch((/** @type {Error} */ e) => say(e.message, "bad"));
                 }}>${phase}</button>`)}</div>
@@ -93,7 +94,7 @@ function Page({ incident: i, res }) {
         </div>
         ${!!i.told && !!i.new_since_told && last && html`<p class="hint amber">
             <span>${number(i.new_since_told)} new ${i.new_since_told === 1 ? "waits" : "wait"} for the same answer.</span>
-            ${may("comms") && html` <${Button} small onClick=${() => { setRepeatText((n) => n + 1); write(); }}>Use the last message again<//>`}
+            ${may("send") && html` <${Button} small onClick=${() => { setRepeatText((n) => n + 1); write(); }}>Use the last message again<//>`}
         </p>`}
         <${Updates} incident=${i} res=${res} live />
         <${Chart} path=${api(`incidents/${i.id}/chart`)} topics=${[`incident:${i.id}`]} title="People complaining, per 5 minutes" hours=${[2, 6, 24, 72]}

@@ -38,11 +38,11 @@ export function PeoplePage() {
                 row=${(/** @type {import("../types.d.ts").Member & {id: string}} */ m) => html`<li key=${m.id} class="with-action">
                     <a class="row" href=${here(`c/${m.conversation}`)}>
                         <span class="row-top"><strong class="cut">${author(m)}</strong><span class="soft nowrap">${kind(m.channel)} · ${(m.lang || "–").toUpperCase()} · <${When} at=${m.last_at} /></span></span>
-                        <span class="row-text">“${m.text}”</span>
+                        <span class="row-text">${m.text ? `“${m.text}”` : "no text"}</span>
                         <span class="row-marks soft">${m.messages > 1 && html`<span>${some(m.messages, "message")}</span>`}
                             ${m.told_at ? html`<span class="green-text"><${When} at=${m.told_at} prefix="told " /></span>` : html`<span>waits</span>`}</span>
                     </a>
-                    ${may("agent") && html`<${Button} small onClick=${() => takeOut(m)} label=${`Take ${author(m)} out of this incident`}>Take out<//>`}
+                    ${may("sort") && html`<${Button} small onClick=${() => takeOut(m)} label=${`Take ${author(m)} out of this incident`}>Take out<//>`}
                 </li>`} />
         </section>
     </div>`;

@@ -14,17 +14,17 @@ function others(preview) {
     return [...byText];
 }
 
-/** @param {{preview: import("../types.d.ts").Preview | null, incident: import("../types.d.ts").Incident, stale: boolean}} props */
-export function GoesOut({ preview, incident, stale }) {
+/** @param {{preview: import("../types.d.ts").Preview | null, incident: import("../types.d.ts").Incident, stale: boolean, error: string}} props */
+export function GoesOut({ preview, incident, stale, error }) {
     const [open, setOpen] = useState("");
     return html`<section class="card goes-out" aria-labelledby="goes-title" aria-busy=${stale ? "true" : "false"}>
         <div class="card-head"><h2 id="goes-title">Goes out as</h2><span class="soft">one message per person, where they wrote</span></div>
-        ${!preview ? html`<p class="soft loading">Counting</p>`
+        ${!preview ? (error ? html`<p class="warn">${error}</p>` : html`<p class="soft loading">Counting</p>`)
         : !preview.channels.length ? html`<p class="soft">Nobody is left to be told: ${number(incident.told)} ${incident.told === 1 ? "was" : "were"} told already.</p>`
         : html`<table>
             <thead><tr><th scope="col">Channel</th><th scope="col"><span class="hidden">Who sees it</span></th><th scope="col" class="num">People</th><th scope="col">Longest</th></tr></thead>
             <tbody>${preview.channels.map((c) => {
-                const key = `${c.channel.id} ${c.visibility}`;
+                const key = `${c.channel.id} ${c.channel.kind} ${c.visibility}`;
                 return html`<tr key=${key}>
                     <th scope="row"><button type="button" class="link" aria-expanded=${open === key ? "true" : "false"}
                         title="Show one of these messages" onClick=${() => setOpen(open === key ? "" : key)}>${kind(c.channel)}</button></th>

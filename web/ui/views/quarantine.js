@@ -30,7 +30,7 @@ export function QuarantinePage() {
                     <p class="row-top"><strong>${q.reason}</strong><span class="soft nowrap"><${When} at=${q.at} /></span></p>
                     <p class="soft">${kind(q.channel)} ${q.channel.name} · ${size(q.size)}${q.attempts ? ` · ${some(q.attempts, "attempt")}` : ""}${q.external_id ? ` · ${q.external_id}` : ""}</p>
                     <p class="decide"><a class="button small" href=${api(`quarantine/${q.id}/raw`)} download>Download the bytes</a>
-                        ${may("agent") && html`<${Button} small onClick=${() => retry(q)}>Read it again<//>
+                        ${may("sort") && html`<${Button} small onClick=${() => retry(q)}>Read it again<//>
                         <${Button} small onClick=${() => { setWhy(""); setDismiss(q); }}>Dismiss<//>`}</p>
                 </li>`} />
         </section>

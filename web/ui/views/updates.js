@@ -49,14 +49,14 @@ export function Updates({ incident, res, live = false }) {
     const id = live ? "sending-title" : "said-title";
     return html`<section class="card" aria-labelledby=${id}>
         <div class="card-head"><h2 id=${id}>${live ? "Going out" : "Said so far"}</h2></div>
-        <ul class="updates">${updates.map((u) => html`<li key=${u.id}><${One} update=${u} incident=${incident.id} res=${res} /></li>`)}</ul>
+        <ul class="updates">${updates.map((u) => html`<li key=${u.id}><${One} update=${u} incident=${incident.id} fields=${incident.fields} res=${res} /></li>`)}</ul>
     </section>`;
 }
 
 const WORDS = /** @type {const} */ (["sent", "failed", "unknown", "skipped", "queued"]);
 
-/** @param {{update: Update, incident: string, res: import("../types.d.ts").Resource<any>}} props */
-function One({ update, incident, res }) {
+/** @param {{update: Update, incident: string, fields: Record<string, string>, res: import("../types.d.ts").Resource<any>}} props */
+function One({ update, incident, fields, res }) {
     const live = update.state === "pending" || update.state === "sending";
     const mine = /** @type {import("../types.d.ts").Resource<Update>} */ (useResource(live ? api(`updates/${update.id}`) : "", [`update:${update.id}`]));
     const u = (live && mine.data.value) || update;
@@ -71,12 +71,12 @@ function One({ update, incident, res }) {
     return html`<article class="update">
         <p class="update-head"><${State} state=${u.state} word=${{ pending: waiting ? "waits" : "starts", sending: "sending", stopped: "stopped", done: "sent" }[u.state]} />
             <span class="soft"><${When} at=${u.at} />${u.by && ` by ${u.by}`} · to ${people(u.recipients)}${others.length ? ` · ${Object.keys(u.texts).map(language).join(", ")}` : ""}</span></p>
-        ${first && html`<p class="said" lang=${first[0]}>${filled(first[1], u.fields || {})}</p>`}
+        ${first && html`<p class="said" lang=${first[0]}>${filled(first[1], u.fields || fields)}</p>`}
         ${!!others.length && html`<details><summary>The other ${others.length === 1 ? "language" : "languages"}</summary>
-            ${others.map(([lang, text]) => html`<p class="soft small">${language(lang)}</p><p class="said" lang=${lang}>${filled(text, u.fields || {})}</p>`)}</details>`}
+            ${others.map(([lang, text]) => html`<p class="soft small">${language(lang)}</p><p class="said" lang=${lang}>${filled(text, u.fields || fields)}</p>`)}</details>`}
         ${waiting
             ? html`<p class="countdown" role="status"><span>Goes out in <strong>${span(left)}</strong></span>
-                ${may("comms") && html`<${Button} k="z" onClick=${async () => {
+                ${may("send") && html`<${Button} k="z" onClick=${async () => {
                     try {
                         await undoUpdate(incident, u);
                     } catch (error) {
@@ -86,7 +86,7 @@ function One({ update, incident, res }) {
                     }
                 }}>Undo<//>`}</p>`
             : html`<${Progress} update=${u} />
-                ${u.state === "sending" && may("comms") && html`<p class="actions left"><${Button} tone="danger" onClick=${stop}>Stop: ${people(u.queued)} not sent yet<//></p>`}`}
+                ${u.state === "sending" && may("send") && html`<p class="actions left"><${Button} tone="danger" onClick=${stop}>Stop: ${people(u.queued)} not sent yet<//></p>`}`}
     </article>`;
 }
 

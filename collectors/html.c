@@ -138,7 +138,7 @@ static void begin_text(Html *html)
 /* Soft hyphen, joiner, zero width space and byte order mark are padding in mails, not words. */
 static bool is_padding(gunichar c)
 {
-    return c == 0xad || c == 0x34f || c == 0x200b || c == 0xfeff || c == 0x2060;
+    return c == 0xad || c == 0x34f || c == 0x200b || c == 0xfeff;
 }
 
 static void put_character(Html *html, gunichar c)

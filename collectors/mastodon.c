@@ -64,7 +64,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Mastodon, mastodon_close)
 static char *base_of(const char *server, bool allow_private, GError **error)
 {
     g_autofree char *text = g_strstrip(g_strdup(server ? server : ""));
-    while (g_str_has_suffix(text, "/"))
+    while (g_str_has_suffix(text, "/") && !g_str_has_suffix(text, "://"))
         text[strlen(text) - 1] = '\0';
     char *base = strstr(text, "://") ? g_strdup(text) : g_strconcat("https://", text, NULL);
     g_autoptr(GUri) uri = g_uri_parse(base, G_URI_FLAGS_NONE, NULL);

@@ -160,6 +160,7 @@ static const struct {
     {"<p>@petra It works.</p>", "@petra@sand.example It does not.", false},
     {"<p>@petra It works.</p>", "@petra@sand.example It works. Thanks", false},
     {"<p>@petra Grüße, ask @other</p>", "@petra@sand.example grüße, ask @" J "other", false},
+    {"<p>@petra ask @" J "tom</p>", "@petra@sand.example ask @" J "tom", true},
     {"", "@petra@sand.example It works.", false},
 };
 

@@ -118,7 +118,8 @@ export async function startFakeMastodon({ limit = 80 } = {}) {
         if (request.headers.authorization !== `Bearer ${token}`) return [401, { error: 'The access token is invalid' }]
         if (path === '/api/v1/accounts/verify_credentials')
             return [200, { ...account('help'), role: { id: '0', name: '', color: '', permissions: '0', highlighted: false },
-                source: { note: '', fields: [], privacy: 'public', sensitive: false, language: '', follow_requests_count: 0 } }]
+                source: { note: '', fields: [], privacy: 'public', sensitive: false, language: '', follow_requests_count: 0,
+                    attribution_domains: [], discoverable: true, hide_collections: null, indexable: false, quote_policy: 'public' } }]
         if (path === '/api/v1/notifications') {
             const types = query.getAll('types[]')
             return [200, page(notifications.filter(each => !types.length || types.includes(each.type)), query, limit)]

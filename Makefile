@@ -95,7 +95,8 @@ check: deps-test
 	UBSAN_OPTIONS=print_stacktrace=1 \
 	prove --timer --exec tests/run $(addprefix $(BUILD)/asan/,$(filter $(ONLY),$(TESTS:%.c=%))) $(filter $(ONLY),$(SCRIPTS))
 
-lint: deps-test
+lint:
+	tools/deps lint
 	tools/lint
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

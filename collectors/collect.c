@@ -13,10 +13,10 @@
 enum {
     BACK_OFF_FIRST_MS = 5000, /* channels/README.md: 5 s to 15 min */
     BACK_OFF_MOST_MS = 15 * 60 * 1000,
-    SEND_AT_ONCE = 10,        /* then look whether something has come in */
-    LOOK_AGAIN_MS = 5000,     /* for what became of an unknown delivery */
-    REST_MS = 30000,          /* the safety net where nothing rings */
-    MOST_ATTEMPTS = 12,       /* with back-off about two hours */
+    SEND_AT_ONCE = 10,    /* then look whether something has come in */
+    LOOK_AGAIN_MS = 5000, /* for what became of an unknown delivery */
+    REST_MS = 30000,      /* the safety net where nothing rings */
+    MOST_ATTEMPTS = 12,   /* with back-off about two hours */
 };
 
 typedef struct Collector {
@@ -27,10 +27,10 @@ typedef struct Collector {
     MessageWriter *writer;
     json_t *cursor;
     int failures;
-    bool stopped;      /* the network refused us: a person has to act */
-    char *state;       /* as it stands in the database */
-    int64_t poll_at;   /* monotonic microseconds */
-    int64_t send_at;   /* ... nothing is sent before */
+    bool stopped;    /* the network refused us: a person has to act */
+    char *state;     /* as it stands in the database */
+    int64_t poll_at; /* monotonic microseconds */
+    int64_t send_at; /* ... nothing is sent before */
     bool asked_at_start;
     char *label;
 } Collector;
@@ -64,7 +64,8 @@ static int64_t monotonic_at(int64_t wall_us)
 
 static bool bell(Collector *collector, const char *what)
 {
-    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT " %s", collector->channel->brand, what);
+    g_autofree char *text =
+        g_strdup_printf("%" G_GINT64_FORMAT " %s", collector->channel->brand, what);
     return db_notify(collector->db, "inbox", text, NULL);
 }
 
@@ -80,13 +81,15 @@ static bool save_state(Collector *collector, const char *state, const char *prob
         collector->state = g_strdup(state);
     }
     int64_t wait = collector->poll_at - g_get_monotonic_time();
-    return channel_save_state(collector->db, collector->channel->brand, collector->channel->id, state,
-                              problem, collector->failures, g_get_real_time() + MAX(0, wait), error) &&
+    return channel_save_state(collector->db, collector->channel->brand, collector->channel->id,
+                              state, problem, collector->failures, g_get_real_time() + MAX(0, wait),
+                              error) &&
            (!changed || bell(collector, "overview"));
 }
 
 /* What a failed call means for the channel as a whole. True: go on; false: the database failed. */
-static bool take_failure(Collector *collector, const GError *problem, int64_t retry_at, GError **error)
+static bool take_failure(Collector *collector, const GError *problem, int64_t retry_at,
+                         GError **error)
 {
     collector->failures++;
     switch (problem->domain == BW_ERROR ? problem->code : BW_ERROR_TEMPORARY) {
@@ -95,7 +98,8 @@ static bool take_failure(Collector *collector, const GError *problem, int64_t re
         collector->poll_at = in_ms(BACK_OFF_MOST_MS);
         return save_state(collector, "stopped", problem->message, error);
     case BW_ERROR_LIMITED:
-        collector->poll_at = retry_at ? monotonic_at(retry_at) : in_ms(back_off_ms(collector->failures));
+        collector->poll_at =
+            retry_at ? monotonic_at(retry_at) : in_ms(back_off_ms(collector->failures));
         return save_state(collector, "ok", problem->message, error);
     default:
         collector->poll_at = in_ms(back_off_ms(collector->failures));
@@ -226,7 +230,9 @@ static bool poll_once(Collector *collector, GError **error)
     int64_t pause = poll.next_ms ? poll.next_ms : collector->connector->poll_ms;
     /* a tenth of jitter, so that many channels of one network do not poll in step */
     collector->poll_at =
-        in_ms(poll.more ? 0 : poll.next_ms ? pause : pause + g_random_int_range(0, (gint32)pause / 10 + 1));
+        in_ms(poll.more      ? 0
+              : poll.next_ms ? pause
+                             : pause + g_random_int_range(0, (gint32)pause / 10 + 1));
     return save_state(collector, "ok", NULL, error);
 }
 
@@ -270,7 +276,8 @@ static bool handing(void *data)
     return false;
 }
 
-static bool finish_sent(Collector *collector, const Delivery *delivery, const Sent *sent, GError **error)
+static bool finish_sent(Collector *collector, const Delivery *delivery, const Sent *sent,
+                        GError **error)
 {
     g_autofree char *brand = g_strdup_printf("%" G_GINT64_FORMAT, delivery->brand);
     return delivery_sent(collector->db, delivery, sent->external_id, sent->permalink, error) &&
@@ -284,7 +291,8 @@ static bool finish_failed(Collector *collector, const Delivery *delivery, const 
     int64_t now = g_get_real_time();
     int code = problem->domain == BW_ERROR ? problem->code : BW_ERROR_TEMPORARY;
     if (code == BW_ERROR_UNKNOWN)
-        return delivery_ended(collector->db, delivery, "unknown", problem->message, now + 1000, error);
+        return delivery_ended(collector->db, delivery, "unknown", problem->message, now + 1000,
+                              error);
     if (code == BW_ERROR_INVALID || code == BW_ERROR_MISSING ||
         (code == BW_ERROR_TEMPORARY && delivery->attempts >= MOST_ATTEMPTS))
         return delivery_ended(collector->db, delivery, "failed", problem->message, 0, error);
@@ -353,8 +361,8 @@ static bool answer_question(Collector *collector, const Delivery *delivery, GErr
         good = finish_sent(collector, delivery, &sent, error);
         break;
     case FOUND_NOT:
-        good = delivery_ended(collector->db, delivery, "queued", "it had not gone out; trying again",
-                              now, error);
+        good = delivery_ended(collector->db, delivery, "queued",
+                              "it had not gone out; trying again", now, error);
         break;
     case FOUND_NOT_YET:
     case FOUND_ERROR:
@@ -392,7 +400,8 @@ static bool answer_questions(Collector *collector, GError **error)
 static bool rest(Collector *collector, GError **error)
 {
     int64_t next = 0, now = g_get_monotonic_time();
-    if (!delivery_next_at(collector->db, collector->channel->brand, collector->channel->id, &next, error))
+    if (!delivery_next_at(collector->db, collector->channel->brand, collector->channel->id, &next,
+                          error))
         return false;
     int64_t wake = MIN(collector->poll_at, now + REST_MS * 1000LL);
     if (next)
@@ -400,7 +409,8 @@ static bool rest(Collector *collector, GError **error)
     int fd = collector->connector->wait_fd && !collector->failures
                  ? collector->connector->wait_fd(collector->connection)
                  : -1;
-    struct pollfd fds[] = {{.fd = db_fd(collector->db), .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = db_fd(collector->db), .events = POLLIN},
+                           {.fd = fd, .events = POLLIN}};
     now = g_get_monotonic_time();
     int ms = (int)CLAMP((wake - now + 999) / 1000, 0, REST_MS);
     if (poll(fds, fd >= 0 ? 2 : 1, ms) < 0 && errno != EINTR)
@@ -490,8 +500,7 @@ static bool begin(Collector *collector, const char *url, int64_t brand, int64_t 
         }
     }
     message_writer_free(collector->writer);
-    collector->writer =
-        message_writer_new(collector->db, brand, id, collector->connector->kind);
+    collector->writer = message_writer_new(collector->db, brand, id, collector->connector->kind);
     collector->asked_at_start = false;
     g_clear_pointer(&collector->cursor, json_decref);
     return channel_cursor(collector->db, brand, id, &collector->cursor, error);

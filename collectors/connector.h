@@ -4,8 +4,8 @@
  *
  * Errors say what the loop does next (core/base/error.h): TEMPORARY back off and try again; LIMITED
  * wait until retry_at; DENIED stop the channel until a person acts; INVALID and MISSING this one
- * message or delivery can not be done, go on with the next; UNKNOWN (send only) it may have gone out:
- * find_sent decides before anything is tried again. */
+ * message or delivery can not be done, go on with the next; UNKNOWN (send only) it may have gone
+ * out: find_sent decides before anything is tried again. */
 #pragma once
 #include "core/base/error.h"
 #include "core/store/channel.h"
@@ -38,9 +38,9 @@ typedef struct Gap {
 } Gap;
 void gap_free(Gap *gap);
 
-/* What one poll brings. Filled by poll; the loop stores all of it and the cursor in one transaction.
- * A poll brings at most a few hundred messages and sets `more` when there is more to fetch at once;
- * it never moves the cursor past something that is not in it. */
+/* What one poll brings. Filled by poll; the loop stores all of it and the cursor in one
+ * transaction. A poll brings at most a few hundred messages and sets `more` when there is more to
+ * fetch at once; it never moves the cursor past something that is not in it. */
 typedef struct Poll {
     GPtrArray *messages;   /* Message *, see core/store/message.h */
     GPtrArray *unreadable; /* Unreadable * */
@@ -64,7 +64,7 @@ typedef struct Outgoing {
     bool automatic;          /* no person pressed a button for this one */
     /* the message it answers */
     const char *to_external_id, *to_subject, *to_thread;
-    const json_t *to_extra;  /* what poll put into Message.extra */
+    const json_t *to_extra; /* what poll put into Message.extra */
     int64_t to_sent_at;
     const char *author_id, *author_handle, *author_name;
     /* To be called (with `data`) right before the first byte leaves that could make the network
@@ -91,7 +91,7 @@ typedef enum Found {
 /* A field that `breakwater channel add` asks for, or takes as NAME=VALUE. */
 typedef struct ConnectorField {
     const char *name;
-    bool secret;          /* sealed; read from a file or the terminal, never from the command line */
+    bool secret; /* sealed; read from a file or the terminal, never from the command line */
     bool required;
     const char *standard; /* default value or NULL */
     const char *help;     /* one sentence */
@@ -106,12 +106,13 @@ typedef struct Connector {
     /* The channel lives as long as the connection. No network is touched yet. INVALID: settings. */
     void *(*open)(const Channel *channel, GError **error);
     void (*close)(void *connection);
-    /* Is it set up right? A sentence for a person ("support@acme.example, 12 messages in INBOX"). */
+    /* Is it set up right? A sentence for a person ("support@acme.example, 12 messages in INBOX").
+     */
     char *(*check)(void *connection, GError **error);
     /* `cursor` is NULL the first time. */
     bool (*poll)(void *connection, const json_t *cursor, Poll *poll, GError **error);
-    /* After a poll: a file descriptor that becomes readable when there is something new (IMAP IDLE),
-     * or -1 to wait by time alone. NULL: never. */
+    /* After a poll: a file descriptor that becomes readable when there is something new (IMAP
+     * IDLE), or -1 to wait by time alone. NULL: never. */
     int (*wait_fd)(void *connection);
     bool (*send)(void *connection, const Outgoing *outgoing, Sent *sent, GError **error);
     Found (*find_sent)(void *connection, const Outgoing *outgoing, Sent *sent, GError **error);

@@ -1,7 +1,7 @@
-/* Replay: reads recorded JSON lines (DESIGN.md section 6, and docs/demo.md) at a chosen speed, as if
- * they came from a network, and writes what is sent to a file. Demos and load tests use it. Times of
- * the recording are moved: `start` (a time in the file) becomes the moment of the first poll; what
- * lies before it is history and comes at once. */
+/* Replay: reads recorded JSON lines (DESIGN.md section 6, and docs/demo.md) at a chosen speed, as
+ * if they came from a network, and writes what is sent to a file. Demos and load tests use it.
+ * Times of the recording are moved: `start` (a time in the file) becomes the moment of the first
+ * poll; what lies before it is history and comes at once. */
 #include "collectors/connector.h"
 
 #include <errno.h>
@@ -18,10 +18,10 @@ typedef struct Replay {
     const Channel *channel;
     GInputStream *lines_in;
     GDataInputStream *lines;
-    int64_t line;      /* lines read so far */
-    json_t *ahead;     /* the message read but not due yet */
-    double speed;      /* 0: as fast as it goes */
-    double start;      /* seconds, in the file's time; NAN: its first message */
+    int64_t line;  /* lines read so far */
+    json_t *ahead; /* the message read but not due yet */
+    double speed;  /* 0: as fast as it goes */
+    double start;  /* seconds, in the file's time; NAN: its first message */
     char *out_path;
     int out;
     int64_t sent;
@@ -55,8 +55,10 @@ static bool open_file(Replay *replay, GError **error)
     replay->ahead = NULL;
     replay->line = 0;
     if (g_str_has_prefix(path, "builtin:")) {
-        g_autofree char *resource = g_strconcat("/breakwater/demo/", path + strlen("builtin:"), NULL);
-        replay->lines_in = g_resources_open_stream(resource, G_RESOURCE_LOOKUP_FLAGS_NONE, &problem);
+        g_autofree char *resource =
+            g_strconcat("/breakwater/demo/", path + strlen("builtin:"), NULL);
+        replay->lines_in =
+            g_resources_open_stream(resource, G_RESOURCE_LOOKUP_FLAGS_NONE, &problem);
     } else {
         g_autoptr(GFile) file = g_file_new_for_path(path);
         replay->lines_in = G_INPUT_STREAM(g_file_read(file, NULL, &problem));
@@ -119,7 +121,8 @@ static Message *replay_read(const json_t *line, int64_t sent_at)
     message->thread = text_of(line, "thread");
     message->parent = text_of(line, "parent");
     message->permalink = text_of(line, "permalink");
-    message->direct = g_strcmp0(json_string_value(json_object_get(line, "visibility")), "direct") == 0;
+    message->direct =
+        g_strcmp0(json_string_value(json_object_get(line, "visibility")), "direct") == 0;
     message->sent_at = sent_at;
     if (!message->external_id || !message->body)
         return NULL;
@@ -162,8 +165,7 @@ static json_t *next_line(Replay *replay, Poll *poll, GError **error)
             json_string_value(json_object_get(line, "text")) && time_of(line, &seconds))
             replay->ahead = line;
         else {
-            quarantine_line(replay, poll, text,
-                            line ? "id, ts or text is missing" : problem.text);
+            quarantine_line(replay, poll, text, line ? "id, ts or text is missing" : problem.text);
             json_decref(line);
         }
     }
@@ -206,7 +208,8 @@ static bool replay_poll(void *connection, const json_t *cursor, Poll *poll, GErr
         double ts;
         json_t *next = next_line(replay, poll, &problem);
         if (problem)
-            return bw_fail(error, BW_ERROR_TEMPORARY, "reading the recording: %s", problem->message);
+            return bw_fail(error, BW_ERROR_TEMPORARY, "reading the recording: %s",
+                           problem->message);
         if (!next)
             break;
         time_of(next, &ts);
@@ -225,9 +228,8 @@ static bool replay_poll(void *connection, const json_t *cursor, Poll *poll, GErr
     }
     poll->more = poll->messages->len == MOST_AT_ONCE;
     int64_t read = replay->line - (replay->ahead != NULL);
-    poll->cursor =
-        json_pack("{sIsIsf}", "line", (json_int_t)read, "base", (json_int_t)base, "start",
-                  isnan(start) ? 0.0 : start);
+    poll->cursor = json_pack("{sIsIsf}", "line", (json_int_t)read, "base", (json_int_t)base,
+                             "start", isnan(start) ? 0.0 : start);
     return true;
 }
 
@@ -258,9 +260,9 @@ static bool replay_send(void *connection, const Outgoing *outgoing, Sent *sent, 
         return false;
     g_autofree char *id = own_id(outgoing);
     g_autofree char *to = g_strdup(outgoing->author_id);
-    json_t *line = json_pack("{ss ss ss ss* sb ss*}", "id", id, "to", to, "answers",
-                             outgoing->to_external_id, "lang", outgoing->lang, "direct",
-                             outgoing->direct, "text", outgoing->body);
+    json_t *line =
+        json_pack("{ss ss ss ss* sb ss*}", "id", id, "to", to, "answers", outgoing->to_external_id,
+                  "lang", outgoing->lang, "direct", outgoing->direct, "text", outgoing->body);
     g_autofree char *text = json_dumps(line, JSON_COMPACT);
     g_autofree char *whole = g_strconcat(text, "\n", NULL);
     json_decref(line);
@@ -268,12 +270,14 @@ static bool replay_send(void *connection, const Outgoing *outgoing, Sent *sent, 
         return bw_fail(error, BW_ERROR_TEMPORARY, "the database is away");
     /* one write of one line with O_APPEND: all of it or nothing, whoever is killed */
     if (write(replay->out, whole, strlen(whole)) != (ssize_t)strlen(whole))
-        return bw_fail(error, BW_ERROR_UNKNOWN, "writing %s: %s", replay->out_path, g_strerror(errno));
+        return bw_fail(error, BW_ERROR_UNKNOWN, "writing %s: %s", replay->out_path,
+                       g_strerror(errno));
     sent->external_id = g_steal_pointer(&id);
     return true;
 }
 
-static Found replay_find_sent(void *connection, const Outgoing *outgoing, Sent *sent, GError **error)
+static Found replay_find_sent(void *connection, const Outgoing *outgoing, Sent *sent,
+                              GError **error)
 {
     Replay *replay = connection;
     g_autofree char *bytes = NULL;
@@ -295,7 +299,8 @@ static Found replay_find_sent(void *connection, const Outgoing *outgoing, Sent *
 static const ConnectorField fields[] = {
     {"file", false, true, NULL, "JSON lines to read, or builtin:outage-day.jsonl for the demo day"},
     {"speed", false, false, "1", "how fast: 1 as recorded, 60 an hour a minute, 0 all at once"},
-    {"start", false, false, NULL, "time in the file (epoch seconds) that is now; before it is history"},
+    {"start", false, false, NULL,
+     "time in the file (epoch seconds) that is now; before it is history"},
     {"out", false, false, NULL, "file that answers are written to, one JSON object a line"},
     {0},
 };

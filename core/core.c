@@ -26,13 +26,14 @@ typedef struct BrandCore {
     int64_t id;
     Pipeline *pipeline;
     Tally *tally;
-    int64_t seq;           /* the last verdict's */
+    int64_t seq; /* the last verdict's */
     int64_t saved_seq;
-    int64_t saved_at;      /* monotonic microseconds */
-    int64_t newest;        /* the greatest message id sorted */
-    int64_t unsaved_from;  /* the least message id sorted since the save, 0: none */
-    int64_t cluster_base;  /* ids in the tables = ids of the engine + base */
-    GHashTable *clusters;  /* engine id -> table id, where a memory was lost and messages fed again */
+    int64_t saved_at;     /* monotonic microseconds */
+    int64_t newest;       /* the greatest message id sorted */
+    int64_t unsaved_from; /* the least message id sorted since the save, 0: none */
+    int64_t cluster_base; /* ids in the tables = ids of the engine + base */
+    GHashTable
+        *clusters; /* engine id -> table id, where a memory was lost and messages fed again */
 } BrandCore;
 
 typedef struct Core {
@@ -64,7 +65,8 @@ static int64_t *boxed(int64_t value)
 
 /* ---- one message ---- */
 
-/* What the engines read: the subject says what a mail is about, a reply's repeats the first one's. */
+/* What the engines read: the subject says what a mail is about, a reply's repeats the first one's.
+ */
 static char *text_of(const Incoming *message)
 {
     if (!message->subject || !*message->subject || message->answers ||
@@ -208,7 +210,8 @@ static bool write_terms(BrandCore *brand, Db *db, int64_t cluster, GError **erro
     return !terms || !*terms || sorting_cluster_terms(db, brand->id, cluster, terms, error);
 }
 
-static bool on_suspect(BrandCore *brand, Db *db, Batch *batch, const PipelineEvent *event, GError **error)
+static bool on_suspect(BrandCore *brand, Db *db, Batch *batch, const PipelineEvent *event,
+                       GError **error)
 {
     int64_t incident = 0;
     if (g_hash_table_contains(batch->links, &event->cluster) ||
@@ -218,14 +221,15 @@ static bool on_suspect(BrandCore *brand, Db *db, Batch *batch, const PipelineEve
     if (!membership_open(db, brand->id, event->cluster, title, event->at, &incident, error) ||
         !write_terms(brand, db, event->cluster, error))
         return false;
-    g_message("brand %" G_GINT64_FORMAT ": incident %" G_GINT64_FORMAT " suspected, %" G_GINT64_FORMAT
-              " people",
+    g_message("brand %" G_GINT64_FORMAT ": incident %" G_GINT64_FORMAT
+              " suspected, %" G_GINT64_FORMAT " people",
               brand->id, incident, event->people);
     changed(batch, incident);
     return true;
 }
 
-static bool on_merge(BrandCore *brand, Db *db, Batch *batch, const PipelineEvent *event, GError **error)
+static bool on_merge(BrandCore *brand, Db *db, Batch *batch, const PipelineEvent *event,
+                     GError **error)
 {
     const int64_t *from = g_hash_table_lookup(batch->links, &event->cluster);
     const int64_t *into = g_hash_table_lookup(batch->links, &event->into);
@@ -284,7 +288,8 @@ static void tag_incidents(Batch *batch, GHashTable *links)
 
 /* Members first: they know who was told or taken out, which decides the inbox rows. Incidents that
  * were refreshed by an event of this batch have counted its messages already. */
-static bool write_members(BrandCore *brand, Db *db, Batch *batch, GHashTable *before, GError **error)
+static bool write_members(BrandCore *brand, Db *db, Batch *batch, GHashTable *before,
+                          GError **error)
 {
     g_autoptr(GPtrArray) joining = g_ptr_array_new();
     for (guint i = 0; i < batch->verdicts->len; i++) {
@@ -331,8 +336,7 @@ static bool write_batch(BrandCore *brand, Db *db, Batch *batch, GError **error)
            sorting_inbox(db, brand->id, batch->verdicts, error) &&
            sorting_volume(db, brand->id, tally_volume_rows(brand->tally), error) &&
            write_grown_terms(brand, db, error) &&
-           (!batch->own->len ||
-            sorting_own(db, brand->id, batch->own, batch->incidents, error));
+           (!batch->own->len || sorting_own(db, brand->id, batch->own, batch->incidents, error));
 }
 
 static bool bell(BrandCore *brand, Db *db, const Batch *batch, GError **error)
@@ -350,7 +354,8 @@ static bool bell(BrandCore *brand, Db *db, const Batch *batch, GError **error)
 
 /* ---- memory ---- */
 
-/* Before the engines' own bytes: the base of the ids, and the ids that a lost memory made differ. */
+/* Before the engines' own bytes: the base of the ids, and the ids that a lost memory made differ.
+ */
 static GBytes *with_ids(const BrandCore *brand, GBytes *engines)
 {
     GByteArray *bytes = g_byte_array_new();
@@ -404,7 +409,8 @@ static bool save(BrandCore *brand, Db *db, GError **error)
 }
 
 /* Feeds messages whose verdicts are written already, so that the engines know them again. With an
- * intact memory the verdicts come out the same; without one, the ids of clusters are learnt anew. */
+ * intact memory the verdicts come out the same; without one, the ids of clusters are learnt anew.
+ */
 static bool feed(BrandCore *brand, Db *db, int64_t from_message, bool relearn, GError **error)
 {
     int64_t fed = 0;
@@ -440,8 +446,8 @@ static bool feed(BrandCore *brand, Db *db, int64_t from_message, bool relearn, G
     return true;
 }
 
-static void seen_before(void *data, int64_t bucket, int64_t person, int64_t channel, const char *lang,
-                        int64_t incident)
+static void seen_before(void *data, int64_t bucket, int64_t person, int64_t channel,
+                        const char *lang, int64_t incident)
 {
     tally_seen(data, bucket, person, channel, lang, incident);
 }
@@ -515,8 +521,8 @@ static BrandCore *brand_core_new(Db *db, int64_t id, GError **error)
 
 /* ---- the loop ---- */
 
-/* One batch of one brand. After a failure the engines are ahead of the tables, so the brand's memory
- * has to be thrown away: the caller does. `worked` gets the number of messages. */
+/* One batch of one brand. After a failure the engines are ahead of the tables, so the brand's
+ * memory has to be thrown away: the caller does. `worked` gets the number of messages. */
 static bool sort_batch(BrandCore *brand, Db *db, int *worked, GError **error)
 {
     g_auto(Batch) batch = {0};

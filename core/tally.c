@@ -17,8 +17,8 @@ typedef struct ClusterSeen {
 } ClusterSeen;
 
 struct Tally {
-    GHashTable *counted;  /* Counted, a set */
-    GHashTable *volume;   /* Counted without person -> index + 1 in volume_rows */
+    GHashTable *counted; /* Counted, a set */
+    GHashTable *volume;  /* Counted without person -> index + 1 in volume_rows */
     GArray *volume_rows;
     GHashTable *persons;  /* (cluster, person), a set */
     GHashTable *clusters; /* id -> ClusterSeen */
@@ -95,7 +95,8 @@ static VolumeRow *row_of(Tally *tally, const char *kind, const Counted *counted,
     step.person = 0;
     guint index = GPOINTER_TO_UINT(g_hash_table_lookup(tally->volume, &step));
     if (!index) {
-        VolumeRow row = {.kind = kind, .label = label, .key = counted->key, .bucket = counted->bucket};
+        VolumeRow row = {
+            .kind = kind, .label = label, .key = counted->key, .bucket = counted->bucket};
         g_array_append_val(tally->volume_rows, row);
         index = tally->volume_rows->len;
         Counted *kept = g_memdup2(&step, sizeof step);

@@ -1,5 +1,5 @@
-/* Who has been counted: people per five minutes and per cluster, each person once. Memory is bounded:
- * old steps are forgotten, and of very many clusters the oldest. */
+/* Who has been counted: people per five minutes and per cluster, each person once. Memory is
+ * bounded: old steps are forgotten, and of very many clusters the oldest. */
 #pragma once
 #include "core/store/sorting.h"
 
@@ -14,8 +14,8 @@ void tally_seen(Tally *tally, int64_t bucket, int64_t person, int64_t channel, c
                 int64_t incident);
 void tally_cluster(Tally *tally, const Verdict *verdict);
 
-/* The batch's rows, VolumeRow and ClusterRow; borrowed until tally_next. A cluster of a single message
- * has no row yet. */
+/* The batch's rows, VolumeRow and ClusterRow; borrowed until tally_next. A cluster of a single
+ * message has no row yet. */
 const GArray *tally_volume_rows(Tally *tally);
 const GArray *tally_cluster_rows(Tally *tally);
 /* Clusters whose terms are worth writing again (they have doubled): int64_t; borrowed. */

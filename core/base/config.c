@@ -3,14 +3,16 @@
 #include "core/base/error.h"
 
 const Setting config_settings[] = {
-    {"database_url", NULL, "PostgreSQL's address, as libpq reads it (postgresql://... or key=value)"},
+    {"database_url", NULL,
+     "PostgreSQL's address, as libpq reads it (postgresql://... or key=value)"},
     {"key_file", NULL, "file with the key that seals channel secrets (32 random bytes, mode 0600)"},
     {"allow_private_urls", "no",
      "yes: addresses that users enter may reach private and loopback networks"},
     {"most_deaths", "5", "how often a process may die in five minutes before `up` gives it up"},
     {"metrics", "loopback", "who may read /metrics: loopback, or all"},
     {"proxy", "no", "yes: callers' addresses come from a proxy, in the header X-Forwarded-For"},
-    {"tls", "no", "yes: the inbox is reached through a proxy that speaks TLS (cookies become Secure)"},
+    {"tls", "no",
+     "yes: the inbox is reached through a proxy that speaks TLS (cookies become Secure)"},
     {0},
 };
 
@@ -21,8 +23,8 @@ static void load(void)
     values = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     const char *path = g_getenv("BREAKWATER_CONFIG");
     g_autoptr(GKeyFile) file = g_key_file_new();
-    bool has_file = g_key_file_load_from_file(
-        file, path ? path : "/etc/breakwater/breakwater.ini", G_KEY_FILE_NONE, NULL);
+    bool has_file = g_key_file_load_from_file(file, path ? path : "/etc/breakwater/breakwater.ini",
+                                              G_KEY_FILE_NONE, NULL);
     for (const Setting *setting = config_settings; setting->name; setting++) {
         g_autofree char *upper = g_ascii_strup(setting->name, -1);
         g_autofree char *variable = g_strconcat("BREAKWATER_", upper, NULL);

@@ -134,7 +134,8 @@ static int64_t real_bits(double value)
     return bits;
 }
 
-/* An array's binary form: dimensions, has-null flag, element type, length, lower bound, elements. */
+/* An array's binary form: dimensions, has-null flag, element type, length, lower bound, elements.
+ */
 static void put_array(GByteArray *out, const DbParam *param)
 {
     static const struct {
@@ -421,11 +422,10 @@ static void no_notice(G_GNUC_UNUSED void *arg, G_GNUC_UNUSED const PGresult *res
 
 Db *db_open(const char *url, const char *role, GError **error)
 {
-    g_autofree char *options =
-        g_strdup_printf("-c role=%s -c timezone=UTC -c client_min_messages=warning",
-                        role ? role : "none");
-    const char *keys[] = {"dbname", "options", "fallback_application_name", "client_encoding",
-                          "connect_timeout", NULL};
+    g_autofree char *options = g_strdup_printf(
+        "-c role=%s -c timezone=UTC -c client_min_messages=warning", role ? role : "none");
+    const char *keys[] = {"dbname",          "options",         "fallback_application_name",
+                          "client_encoding", "connect_timeout", NULL};
     const char *values[] = {url, options, role ? role : "breakwater", "UTF8", "10", NULL};
     g_autoptr(Db) db = g_new0(Db, 1);
     db->prepared = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -540,7 +540,8 @@ bool db_script(Db *db, const char *sql, GError **error)
 {
     PGresult *result = PQexec(db->conn, sql);
     ExecStatusType status = PQresultStatus(result);
-    bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+    bool good =
+        status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
     if (!good)
         fail(db, result, error);
     PQclear(result);
@@ -635,8 +636,9 @@ bool db_copy_end(DbCopy *copy, GError **error)
 {
     Db *db = copy->db;
     g_byte_array_append(copy->buffer, (const guint8 *)"\377\377", 2);
-    bool good = PQputCopyData(db->conn, (const char *)copy->buffer->data, (int)copy->buffer->len) == 1 &&
-                PQputCopyEnd(db->conn, NULL) == 1;
+    bool good =
+        PQputCopyData(db->conn, (const char *)copy->buffer->data, (int)copy->buffer->len) == 1 &&
+        PQputCopyEnd(db->conn, NULL) == 1;
     if (!good)
         fail(db, NULL, error);
     PGresult *result;
@@ -689,8 +691,8 @@ static int64_t lock_key(int space, int64_t id)
 
 bool db_try_lock(Db *db, int space, int64_t id, GError **error)
 {
-    g_autoptr(DbResult) result = db_query(db, error, "select pg_try_advisory_lock($1) as got",
-                                          db_int(lock_key(space, id)));
+    g_autoptr(DbResult) result =
+        db_query(db, error, "select pg_try_advisory_lock($1) as got", db_int(lock_key(space, id)));
     return result && db_get_bool(db_row(result, 0), "got");
 }
 

@@ -13,16 +13,16 @@ typedef struct Db Db;
 typedef struct DbParam {
     uint32_t type; /* PostgreSQL's type oid */
     bool null;
-    int64_t number;   /* int8, timestamptz (microseconds since 1970), bool */
-    double real;      /* float8 */
-    const char *text; /* text, bytea, jsonb: borrowed until the query returns */
-    size_t size;      /* bytes in text */
-    const GArray *numbers;   /* int8[], timestamptz[], float8[], bool[] */
-    const GPtrArray *texts;  /* text[]: char *, NULL is null */
+    int64_t number;         /* int8, timestamptz (microseconds since 1970), bool */
+    double real;            /* float8 */
+    const char *text;       /* text, bytea, jsonb: borrowed until the query returns */
+    size_t size;            /* bytes in text */
+    const GArray *numbers;  /* int8[], timestamptz[], float8[], bool[] */
+    const GPtrArray *texts; /* text[]: char *, NULL is null */
 } DbParam;
 
 DbParam db_int(int64_t value);
-DbParam db_id(int64_t value);      /* null for 0: a reference that may be missing */
+DbParam db_id(int64_t value); /* null for 0: a reference that may be missing */
 DbParam db_bool(bool value);
 DbParam db_real(double value);
 DbParam db_time(int64_t us);       /* null for 0 */
@@ -33,7 +33,7 @@ DbParam db_ints(const GArray *int64s);  /* int8[] of int64_t */
 DbParam db_ids(const GArray *int64s);   /* the same, 0 is null */
 DbParam db_times(const GArray *int64s); /* timestamptz[] of int64_t, 0 is null */
 DbParam db_reals(const GArray *doubles);
-DbParam db_bools(const GArray *bools);  /* bool[] of `bool` */
+DbParam db_bools(const GArray *bools); /* bool[] of `bool` */
 DbParam db_texts(const GPtrArray *texts);
 
 typedef struct DbResult DbResult;
@@ -49,22 +49,25 @@ int64_t db_affected(const DbResult *result); /* rows changed by insert, update, 
 
 /* By column name; a missing column is our own mistake and ends the program. */
 bool db_get_null(DbRow row, const char *column);
-int64_t db_get_int(DbRow row, const char *column);      /* int2/4/8; 0 for null */
+int64_t db_get_int(DbRow row, const char *column); /* int2/4/8; 0 for null */
 bool db_get_bool(DbRow row, const char *column);
-double db_get_real(DbRow row, const char *column);      /* float4/8 */
-int64_t db_get_time(DbRow row, const char *column);     /* timestamptz; 0 for null */
-const char *db_get_text(DbRow row, const char *column); /* text, json, jsonb; NULL for null; lives with the result */
+double db_get_real(DbRow row, const char *column);  /* float4/8 */
+int64_t db_get_time(DbRow row, const char *column); /* timestamptz; 0 for null */
+const char *
+db_get_text(DbRow row,
+            const char *column); /* text, json, jsonb; NULL for null; lives with the result */
 const void *db_get_bytes(DbRow row, const char *column, size_t *size);
-json_t *db_get_json(DbRow row, const char *column);     /* a new reference; NULL for null */
-char **db_get_texts(DbRow row, const char *column);     /* text[]; free with g_strfreev; empty for null */
-GArray *db_get_ints(DbRow row, const char *column);     /* int8[] of int64_t; empty for null */
+json_t *db_get_json(DbRow row, const char *column); /* a new reference; NULL for null */
+char **db_get_texts(DbRow row,
+                    const char *column); /* text[]; free with g_strfreev; empty for null */
+GArray *db_get_ints(DbRow row, const char *column); /* int8[] of int64_t; empty for null */
 
 /* Connects. `role` is what the connection may do (breakwater_web, …; NULL: what the login may). */
 Db *db_open(const char *url, const char *role, GError **error);
 void db_close(Db *db);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Db, db_close)
-/* After BW_ERROR_TEMPORARY: false and TEMPORARY while the server is still away. What was listened to
- * is listened to again; an open transaction and session locks are gone. */
+/* After BW_ERROR_TEMPORARY: false and TEMPORARY while the server is still away. What was listened
+ * to is listened to again; an open transaction and session locks are gone. */
 bool db_reconnect(Db *db, GError **error);
 bool db_is_alive(const Db *db);
 
@@ -102,8 +105,8 @@ bool db_copy_end(DbCopy *copy, GError **error);
 /* LISTEN/NOTIFY: the bell, never the data. */
 bool db_listen(Db *db, const char *channel, GError **error);
 bool db_notify(Db *db, const char *channel, const char *payload, GError **error);
-/* Reads what has arrived. The next notification's payload, or NULL; free with g_free. `channel`, when
- * not NULL, is set to the name (free it too). */
+/* Reads what has arrived. The next notification's payload, or NULL; free with g_free. `channel`,
+ * when not NULL, is set to the name (free it too). */
 char *db_notified(Db *db, char **channel);
 int db_fd(const Db *db);
 

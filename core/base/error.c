@@ -1,6 +1,6 @@
 #include "core/base/error.h"
 
-G_DEFINE_QUARK(bw-error-quark, bw_error)
+G_DEFINE_QUARK(bw - error - quark, bw_error)
 
 gboolean bw_fail(GError **error, BwError code, const char *format, ...)
 {

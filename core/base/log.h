@@ -3,6 +3,6 @@
 #pragma once
 #include <glib.h>
 
-/* `name` stands in every line ("core", "collect support@..."). BREAKWATER_LOG=debug|info|message|warning
- * chooses the least level, message unless set. */
+/* `name` stands in every line ("core", "collect support@...").
+ * BREAKWATER_LOG=debug|info|message|warning chooses the least level, message unless set. */
 void log_start(const char *name);

@@ -47,7 +47,8 @@ static bool load_key(unsigned char *key, GError **error)
                        "no key for channel secrets: set BREAKWATER_KEY_FILE (32 random bytes, "
                        "for example: head -c 32 /dev/urandom >FILE; chmod 600 FILE)");
     if (sodium_init() < 0 || !g_file_get_contents(path, &bytes, &size, NULL) || size != KEY_SIZE)
-        return bw_fail(error, BW_ERROR_INVALID, "%s is no readable key of %d bytes", path, KEY_SIZE);
+        return bw_fail(error, BW_ERROR_INVALID, "%s is no readable key of %d bytes", path,
+                       KEY_SIZE);
     memcpy(key, bytes, KEY_SIZE);
     sodium_memzero(bytes, size);
     return true;

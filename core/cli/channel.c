@@ -1,5 +1,5 @@
-/* breakwater channel: connect a network account, see that it is healthy. Secrets come from a file or
- * the terminal, never from the command line, where every user of the machine could read them. */
+/* breakwater channel: connect a network account, see that it is healthy. Secrets come from a file
+ * or the terminal, never from the command line, where every user of the machine could read them. */
 #include "core/store/channel.h"
 
 #include "collectors/connector.h"
@@ -21,14 +21,15 @@ static const ConnectorField *field_of(const Connector *connector, const char *na
 
 static char *kinds_help(void)
 {
-    GString *text = g_string_new("Connects an account. KIND and its settings, * required, + secret:\n");
+    GString *text =
+        g_string_new("Connects an account. KIND and its settings, * required, + secret:\n");
     for (const Connector *const *each = connectors; *each; each++) {
         g_string_append_printf(text, "\n%s: %s\n", (*each)->kind, (*each)->summary);
         for (const ConnectorField *field = (*each)->fields; field->name; field++)
-            g_string_append_printf(text, "  %s%s%s\t%s%s%s%s\n", field->name, field->required ? "*" : "",
-                                   field->secret ? "+" : "", field->help,
-                                   field->standard ? " (" : "", field->standard ? field->standard : "",
-                                   field->standard ? ")" : "");
+            g_string_append_printf(
+                text, "  %s%s%s\t%s%s%s%s\n", field->name, field->required ? "*" : "",
+                field->secret ? "+" : "", field->help, field->standard ? " (" : "",
+                field->standard ? field->standard : "", field->standard ? ")" : "");
     }
     g_string_append(text, "\nA secret is asked for on the terminal, or read with NAME=@FILE "
                           "(or --secret-file FILE where there is only one).");
@@ -40,7 +41,8 @@ static char *ask(const char *label, GError **error)
     struct termios before, quiet;
     FILE *terminal = fopen("/dev/tty", "r+");
     if (!terminal) {
-        bw_fail(error, BW_ERROR_INVALID, "no terminal to ask for %s on: give %s=@FILE", label, label);
+        bw_fail(error, BW_ERROR_INVALID, "no terminal to ask for %s on: give %s=@FILE", label,
+                label);
         return NULL;
     }
     char line[4096] = "";
@@ -73,7 +75,8 @@ static char *read_secret_file(const char *path, GError **error)
 }
 
 /* One NAME=VALUE or NAME=@FILE of the command line. */
-static bool take_setting(const Connector *connector, Channel *channel, const char *pair, GError **error)
+static bool take_setting(const Connector *connector, Channel *channel, const char *pair,
+                         GError **error)
 {
     const char *equals = strchr(pair, '=');
     if (!equals)
@@ -84,19 +87,23 @@ static bool take_setting(const Connector *connector, Channel *channel, const cha
         return bw_fail(error, BW_ERROR_INVALID, "a channel of kind %s has no setting '%s'",
                        connector->kind, name);
     if (field->secret && equals[1] != '@')
-        return bw_fail(error, BW_ERROR_INVALID,
-                       "%s is a secret and does not belong on the command line: give %s=@FILE, or leave "
-                       "it out to be asked",
-                       name, name);
-    g_autofree char *value = field->secret ? read_secret_file(equals + 2, error) : g_strdup(equals + 1);
+        return bw_fail(
+            error, BW_ERROR_INVALID,
+            "%s is a secret and does not belong on the command line: give %s=@FILE, or leave "
+            "it out to be asked",
+            name, name);
+    g_autofree char *value =
+        field->secret ? read_secret_file(equals + 2, error) : g_strdup(equals + 1);
     if (!value)
         return false;
-    json_object_set_new(field->secret ? channel->secret : channel->settings, name, json_string(value));
+    json_object_set_new(field->secret ? channel->secret : channel->settings, name,
+                        json_string(value));
     return true;
 }
 
 /* Defaults, and the secrets that are still missing. */
-static bool complete(const Connector *connector, Channel *channel, const char *secret_file, GError **error)
+static bool complete(const Connector *connector, Channel *channel, const char *secret_file,
+                     GError **error)
 {
     for (const ConnectorField *field = connector->fields; field->name; field++) {
         if (channel_text(channel, field->name))
@@ -135,7 +142,8 @@ static int add(int argc, char **argv)
     const GOptionEntry entries[] = {
         {"brand", 0, 0, G_OPTION_ARG_STRING, &slug, "whose channel it is (the only brand)", "SLUG"},
         {"secret-file", 0, 0, G_OPTION_ARG_FILENAME, &secret_file, "file with the secret", "FILE"},
-        {"untested", 0, 0, G_OPTION_ARG_NONE, &untested, "add it even if it does not answer now", NULL},
+        {"untested", 0, 0, G_OPTION_ARG_NONE, &untested, "add it even if it does not answer now",
+         NULL},
         CONNECT_OPTION,
         {0}};
     g_autoptr(GError) error = NULL;
@@ -143,8 +151,8 @@ static int add(int argc, char **argv)
         return CLI_WRONG_USE;
     const Connector *connector = connector_find(argv[1]);
     if (!connector)
-        return cli_fail("channel add", "there is no kind '%s' (see 'breakwater channel add --help')",
-                        argv[1]);
+        return cli_fail("channel add",
+                        "there is no kind '%s' (see 'breakwater channel add --help')", argv[1]);
     g_autoptr(Brand) brand = NULL;
     g_autoptr(Db) db = connect_brand(slug, &brand, &error);
     if (!db)
@@ -175,23 +183,26 @@ static int list(int argc, char **argv)
 {
     g_autofree char *slug = NULL;
     const GOptionEntry entries[] = {
-        {"brand", 0, 0, G_OPTION_ARG_STRING, &slug, "only this brand's", "SLUG"}, CONNECT_OPTION, {0}};
+        {"brand", 0, 0, G_OPTION_ARG_STRING, &slug, "only this brand's", "SLUG"},
+        CONNECT_OPTION,
+        {0}};
     g_autoptr(GError) error = NULL;
-    if (!cli_parse("", "Lists the channels: brand, kind, name, state, last poll, what is wrong.", entries,
-                   0, 0, &argc, &argv))
+    if (!cli_parse("", "Lists the channels: brand, kind, name, state, last poll, what is wrong.",
+                   entries, 0, 0, &argc, &argv))
         return CLI_WRONG_USE;
     g_autoptr(Brand) brand = NULL;
     g_autoptr(Db) db = slug ? connect_brand(slug, &brand, &error) : connect_admin(&error);
     g_autoptr(DbResult) result =
-        db ? db_query(db, &error,
-                      "select b.slug, c.kind, c.name, case when c.paused then 'paused' else s.state end"
-                      "  as state, coalesce(to_char(s.polled_at, 'YYYY-MM-DD HH24:MI:SS\"Z\"'), 'never')"
-                      "  as polled, coalesce(s.error, '') as error"
-                      " from channel c join brand b on b.id = c.brand_id"
-                      " join channel_state s on s.brand_id = c.brand_id and s.channel_id = c.id"
-                      " where c.removed_at is null and ($1::bigint is null or c.brand_id = $1)"
-                      " order by b.slug, c.id",
-                      db_id(brand ? brand->id : 0))
+        db ? db_query(
+                 db, &error,
+                 "select b.slug, c.kind, c.name, case when c.paused then 'paused' else s.state end"
+                 "  as state, coalesce(to_char(s.polled_at, 'YYYY-MM-DD HH24:MI:SS\"Z\"'), 'never')"
+                 "  as polled, coalesce(s.error, '') as error"
+                 " from channel c join brand b on b.id = c.brand_id"
+                 " join channel_state s on s.brand_id = c.brand_id and s.channel_id = c.id"
+                 " where c.removed_at is null and ($1::bigint is null or c.brand_id = $1)"
+                 " order by b.slug, c.id",
+                 db_id(brand ? brand->id : 0))
            : NULL;
     if (!result)
         return cli_fail("channel list", "%s", error->message);
@@ -252,26 +263,27 @@ static bool act_remove(Db *db, Channel *channel, GError **error)
 
 static int test(int argc, char **argv)
 {
-    return on_channel("channel test", "Connects and says what it finds; changes nothing.", argc, argv,
-                      act_test, NULL);
+    return on_channel("channel test", "Connects and says what it finds; changes nothing.", argc,
+                      argv, act_test, NULL);
 }
 
 static int pause_channel(int argc, char **argv)
 {
-    return on_channel("channel pause", "Stops polling and sending; what is queued waits.", argc, argv,
-                      act_pause, "is paused");
+    return on_channel("channel pause", "Stops polling and sending; what is queued waits.", argc,
+                      argv, act_pause, "is paused");
 }
 
 static int resume(int argc, char **argv)
 {
-    return on_channel("channel resume", "Polls and sends again.", argc, argv, act_resume, "goes on");
+    return on_channel("channel resume", "Polls and sends again.", argc, argv, act_resume,
+                      "goes on");
 }
 
 static int remove_channel(int argc, char **argv)
 {
     return on_channel("channel remove",
-                      "Disconnects it and forgets its secrets; its conversations stay readable.", argc,
-                      argv, act_remove, "is removed");
+                      "Disconnects it and forgets its secrets; its conversations stay readable.",
+                      argc, argv, act_remove, "is removed");
 }
 
 static const Command actions[] = {

@@ -63,9 +63,10 @@ int cli_actions(const char *text, const Command *actions, int argc, char **argv)
             return action->run(argc - 1, shifted);
         }
     if (name)
-        fprintf(stderr, "breakwater %s: there is no action '%s' (see 'breakwater %s --help')\n", argv[0],
-                name, argv[0]);
+        fprintf(stderr, "breakwater %s: there is no action '%s' (see 'breakwater %s --help')\n",
+                argv[0], name, argv[0]);
     else
-        fprintf(stderr, "breakwater %s: which action? (see 'breakwater %s --help')\n", argv[0], argv[0]);
+        fprintf(stderr, "breakwater %s: which action? (see 'breakwater %s --help')\n", argv[0],
+                argv[0]);
     return CLI_WRONG_USE;
 }

@@ -72,20 +72,23 @@ int cmd_collect(int argc, char **argv)
     gboolean by_id = FALSE;
     const GOptionEntry entries[] = {
         {"brand", 0, 0, G_OPTION_ARG_STRING, &slug, "the channel's brand", "SLUG"},
-        {"id", 0, 0, G_OPTION_ARG_NONE, &by_id, "the channel is given as two ids, BRAND CHANNEL", NULL},
+        {"id", 0, 0, G_OPTION_ARG_NONE, &by_id, "the channel is given as two ids, BRAND CHANNEL",
+         NULL},
         CONNECT_OPTION,
         {0}};
     g_autoptr(GError) error = NULL;
-    if (!cli_parse("[CHANNEL]",
-                   "Polls a channel and sends what is due there, until SIGTERM. Without a name, all "
-                   "channels, one process each.",
-                   entries, 0, 2, &argc, &argv))
+    if (!cli_parse(
+            "[CHANNEL]",
+            "Polls a channel and sends what is due there, until SIGTERM. Without a name, all "
+            "channels, one process each.",
+            entries, 0, 2, &argc, &argv))
         return CLI_WRONG_USE;
     const char *url = config_database_url(&error);
     if (!url)
         return cli_fail("collect", "%s", error->message);
     if (by_id && argc == 3)
-        return collect_run(url, g_ascii_strtoll(argv[1], NULL, 10), g_ascii_strtoll(argv[2], NULL, 10));
+        return collect_run(url, g_ascii_strtoll(argv[1], NULL, 10),
+                           g_ascii_strtoll(argv[2], NULL, 10));
     if (argc == 1)
         return collect_all(url);
     g_autoptr(Brand) brand = NULL;

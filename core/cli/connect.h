@@ -11,8 +11,8 @@
     }
 gboolean connect_option(const char *name, const char *value, gpointer data, GError **error);
 
-/* The database of the option, the environment, or of `breakwater up` in ./var or /var/lib/breakwater,
- * as the owner of the tables; its schema must be current. */
+/* The database of the option, the environment, or of `breakwater up` in ./var or
+ * /var/lib/breakwater, as the owner of the tables; its schema must be current. */
 Db *connect_admin(GError **error);
 /* The same and the brand named `slug` (NULL: the only one). */
 Db *connect_brand(const char *slug, Brand **brand, GError **error);

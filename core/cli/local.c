@@ -48,9 +48,10 @@ static bool choose_user(Local *local, GError **error)
         local->user = g_strdup(names[i]);
         return true;
     }
-    return bw_fail(error, BW_ERROR_DENIED,
-                   "PostgreSQL does not run as root and there is no user 'breakwater' or 'postgres': "
-                   "make one (useradd --system breakwater) or start as an ordinary user");
+    return bw_fail(
+        error, BW_ERROR_DENIED,
+        "PostgreSQL does not run as root and there is no user 'breakwater' or 'postgres': "
+        "make one (useradd --system breakwater) or start as an ordinary user");
 }
 
 /* May the user pass through all folders above the path? */
@@ -60,7 +61,7 @@ static bool can_reach(const Local *local, const char *path)
     while (true) {
         struct stat info;
         if (stat(above, &info) == 0) {
-            mode_t bit = info.st_uid == local->uid ? S_IXUSR
+            mode_t bit = info.st_uid == local->uid   ? S_IXUSR
                          : info.st_gid == local->gid ? S_IXGRP
                                                      : S_IXOTH;
             if (!(info.st_mode & bit))
@@ -83,7 +84,8 @@ static bool choose_directory(Local *local, const char *directory, GError **error
                            "user %s, as whom everything runs, cannot reach %s: choose another "
                            "--data-dir or open the folders above it (chmod o+x)",
                            local->user, here);
-        g_printerr("breakwater: user %s cannot reach %s; the data is in " SYSTEM_DIRECTORY " instead\n",
+        g_printerr("breakwater: user %s cannot reach %s; the data is in " SYSTEM_DIRECTORY
+                   " instead\n",
                    local->user, here);
         local->directory = g_strdup(SYSTEM_DIRECTORY);
         return true;
@@ -99,7 +101,8 @@ static void name_files(Local *local)
     local->demo_out = g_build_filename(local->directory, "demo-sent.jsonl", NULL);
     local->socket = g_build_filename(local->directory, "run", NULL);
     if (strlen(local->socket) > LONGEST_SOCKET_DIRECTORY) {
-        g_autofree char *sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, local->directory, -1);
+        g_autofree char *sum =
+            g_compute_checksum_for_string(G_CHECKSUM_SHA256, local->directory, -1);
         g_free(local->socket);
         local->socket = g_strdup_printf("/tmp/breakwater-%u-%.16s", (unsigned)local->uid, sum);
     }
@@ -116,12 +119,14 @@ static bool make_private(const Local *local, const char *path, GError **error)
         return bw_fail(error, BW_ERROR_DENIED, "cannot give %s to user %s: %s", path, local->user,
                        g_strerror(errno));
     if (lstat(path, &info) < 0 || !S_ISDIR(info.st_mode) || info.st_uid != local->uid)
-        return bw_fail(error, BW_ERROR_DENIED,
-                       "the data directory %s belongs to another user: start as that user, or choose "
-                       "another --data-dir",
-                       path);
+        return bw_fail(
+            error, BW_ERROR_DENIED,
+            "the data directory %s belongs to another user: start as that user, or choose "
+            "another --data-dir",
+            path);
     if (chmod(path, 0700) < 0)
-        return bw_fail(error, BW_ERROR_DENIED, "cannot close %s to others: %s", path, g_strerror(errno));
+        return bw_fail(error, BW_ERROR_DENIED, "cannot close %s to others: %s", path,
+                       g_strerror(errno));
     return true;
 }
 
@@ -129,8 +134,8 @@ static bool become(const Local *local, GError **error)
 {
     if (geteuid() != 0)
         return true;
-    if (setgroups(0, NULL) < 0 || initgroups(local->user, local->gid) < 0 || setgid(local->gid) < 0 ||
-        setuid(local->uid) < 0)
+    if (setgroups(0, NULL) < 0 || initgroups(local->user, local->gid) < 0 ||
+        setgid(local->gid) < 0 || setuid(local->uid) < 0)
         return bw_fail(error, BW_ERROR_DENIED, "cannot become user %s: %s", local->user,
                        g_strerror(errno));
     g_setenv("HOME", local->directory, TRUE);
@@ -143,12 +148,12 @@ Local *local_open(const char *directory, GError **error)
     if (!choose_user(local, error) || !choose_directory(local, directory, error))
         return NULL;
     name_files(local);
-    if (!make_private(local, local->directory, error) || !make_private(local, local->socket, error) ||
-        !become(local, error))
+    if (!make_private(local, local->directory, error) ||
+        !make_private(local, local->socket, error) || !become(local, error))
         return NULL;
     if (access(local->directory, R_OK | W_OK | X_OK) < 0 || chdir(local->directory) < 0) {
-        bw_fail(error, BW_ERROR_DENIED, "the data directory %s cannot be used: %s", local->directory,
-                g_strerror(errno));
+        bw_fail(error, BW_ERROR_DENIED, "the data directory %s cannot be used: %s",
+                local->directory, g_strerror(errno));
         return NULL;
     }
     if (!secret_make_key(local->key_file, error))
@@ -199,7 +204,8 @@ static char *newest_debian_bin(int wanted, int *found)
     const char *name;
     *found = 0;
     while (folder && (name = g_dir_read_name(folder))) {
-        g_autofree char *program = g_build_filename("/usr/lib/postgresql", name, "bin/initdb", NULL);
+        g_autofree char *program =
+            g_build_filename("/usr/lib/postgresql", name, "bin/initdb", NULL);
         int version = atoi(name);
         if (access(program, X_OK) == 0 && (wanted ? version == wanted : version > *found))
             *found = version;
@@ -239,9 +245,10 @@ char *local_postgres_bin(const Local *local, GError **error)
                 "postgresql-%d, or choose another --data-dir",
                 local->directory, wanted, wanted);
     else
-        bw_fail(error, BW_ERROR_DENIED,
-                "PostgreSQL is not installed: run 'make deps' (Debian's package postgresql), or use a "
-                "server you have with --database-url");
+        bw_fail(
+            error, BW_ERROR_DENIED,
+            "PostgreSQL is not installed: run 'make deps' (Debian's package postgresql), or use a "
+            "server you have with --database-url");
     return NULL;
 }
 
@@ -253,15 +260,14 @@ bool local_make_cluster(const Local *local, const char *bin, GError **error)
     g_autofree char *problem = NULL;
     int status = 0;
     g_autoptr(GError) failed = NULL;
-    char *argv[] = {initdb,   "--pgdata",      local->cluster,       "--username",
-                    "breakwater", "--auth",    "trust",              "--encoding",
-                    "UTF8",   "--locale",      "C.UTF-8",            NULL};
+    char *argv[] = {initdb,  "--pgdata",   local->cluster, "--username", "breakwater", "--auth",
+                    "trust", "--encoding", "UTF8",         "--locale",   "C.UTF-8",    NULL};
     /* what an interrupted start left behind; PG_VERSION is not there, so there is no data in it */
     g_autofree char *clean = g_strdup_printf("rm -rf -- '%s'", local->cluster);
     if (!strchr(local->cluster, '\'') && system(clean) != 0)
         return bw_fail(error, BW_ERROR_DENIED, "cannot empty %s", local->cluster);
-    if (!g_spawn_sync(NULL, argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, &problem, &status,
-                      &failed))
+    if (!g_spawn_sync(NULL, argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, &problem,
+                      &status, &failed))
         return bw_fail(error, BW_ERROR_DENIED, "cannot run %s: %s", initdb, failed->message);
     if (g_spawn_check_wait_status(status, NULL))
         return true;

@@ -1,5 +1,5 @@
-/* The data directory of `breakwater up`: a private PostgreSQL cluster reached by a unix socket, the key
- * of the installation, the demo's answers. */
+/* The data directory of `breakwater up`: a private PostgreSQL cluster reached by a unix socket, the
+ * key of the installation, the demo's answers. */
 #pragma once
 #include "core/base/error.h"
 
@@ -12,7 +12,7 @@ typedef struct Local {
     char *socket;    /* directory of its socket */
     char *key_file;
     char *demo_out;
-    uid_t uid;       /* who everything runs as */
+    uid_t uid; /* who everything runs as */
     gid_t gid;
     char *user;
 } Local;
@@ -21,7 +21,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Local, local_free)
 
 /* Makes what is missing. `directory` NULL: ./var, or /var/lib/breakwater where root starts it in a
  * folder that an unprivileged user cannot reach. Started as root, gives the directory to the user
- * `breakwater` if there is one, else to `postgres`, and becomes that user for the rest of the process. */
+ * `breakwater` if there is one, else to `postgres`, and becomes that user for the rest of the
+ * process. */
 Local *local_open(const char *directory, GError **error);
 /* The address of the cluster for one of its roles. Free with g_free. */
 char *local_url(const Local *local, const char *role);
@@ -35,6 +36,6 @@ char *local_postgres_bin(const Local *local, GError **error);
 bool local_make_cluster(const Local *local, const char *bin, GError **error);
 /* The arguments to run it with, for execv; free with g_strfreev. */
 char **local_postgres_argv(const Local *local, const char *bin);
-/* Does the cluster that was started take connections? (It says so in its pid file; asking it too early
- * fills its log with refusals.) */
+/* Does the cluster that was started take connections? (It says so in its pid file; asking it too
+ * early fills its log with refusals.) */
 bool local_cluster_ready(const Local *local);

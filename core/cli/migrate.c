@@ -12,10 +12,11 @@ int cmd_migrate(int argc, char **argv)
     const GOptionEntry entries[] = {CONNECT_OPTION, {0}};
     g_autoptr(GError) error = NULL;
     int applied = 0;
-    if (!cli_parse("",
-                   "Brings the schema up to date, each step once, also when started from two places. "
-                   "The login must own the database and be allowed to create roles.",
-                   entries, 0, 0, &argc, &argv))
+    if (!cli_parse(
+            "",
+            "Brings the schema up to date, each step once, also when started from two places. "
+            "The login must own the database and be allowed to create roles.",
+            entries, 0, 0, &argc, &argv))
         return CLI_WRONG_USE;
     local_adopt();
     const char *url = config_database_url(&error);

@@ -63,8 +63,8 @@ static Child *find(const Supervisor *supervisor, const char *name)
     return NULL;
 }
 
-void supervisor_add(Supervisor *supervisor, const char *name, char *const *argv, const char *variable,
-                    int end_signal, bool essential)
+void supervisor_add(Supervisor *supervisor, const char *name, char *const *argv,
+                    const char *variable, int end_signal, bool essential)
 {
     Child *child = g_new0(Child, 1);
     child->name = g_strdup(name);
@@ -152,9 +152,10 @@ static void bury(Supervisor *supervisor, Child *child, int status)
     child->start_at = now + wait_ms * 1000;
     if ((int)child->deaths->len >= supervisor->most_deaths) {
         child->given_up = true;
-        g_warning("%s %s; that was the %uth time in five minutes, so it is not started again. The lines "
-                  "above say why",
-                  child->name, text, child->deaths->len);
+        g_warning(
+            "%s %s; that was the %uth time in five minutes, so it is not started again. The lines "
+            "above say why",
+            child->name, text, child->deaths->len);
     } else {
         g_warning("%s %s; it is started again", child->name, text);
     }

@@ -8,11 +8,11 @@ typedef struct Supervisor Supervisor;
 Supervisor *supervisor_new(void);
 void supervisor_free(Supervisor *supervisor);
 
-/* Adds a child; it starts with the next supervisor_tick. argv[0] is the program; `end_signal` ends it
- * gently. `variable` ("NAME=VALUE", may be NULL) is added to its environment, which others cannot read
- * as they can a command line. `essential`: without it there is no sense in going on. */
-void supervisor_add(Supervisor *supervisor, const char *name, char *const *argv, const char *variable,
-                    int end_signal, bool essential);
+/* Adds a child; it starts with the next supervisor_tick. argv[0] is the program; `end_signal` ends
+ * it gently. `variable` ("NAME=VALUE", may be NULL) is added to its environment, which others
+ * cannot read as they can a command line. `essential`: without it there is no sense in going on. */
+void supervisor_add(Supervisor *supervisor, const char *name, char *const *argv,
+                    const char *variable, int end_signal, bool essential);
 bool supervisor_has(const Supervisor *supervisor, const char *name);
 /* Starts one now and returns whether it lives. */
 bool supervisor_start(Supervisor *supervisor, const char *name);

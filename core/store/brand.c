@@ -78,11 +78,18 @@ Brand *brand_add(Db *db, const char *slug, const char *name, bool demo, GError *
 bool brand_remove(Db *db, int64_t brand, GError **error)
 {
     static const char *const tables[] = {
-        "draft",       "delivery_attempt", "delivery",     "incident_update", "engine_state",
-        "spike",       "volume",           "inbox",        "member",          "incident_event",
-        "incident",    "cluster",          "assignment",   "intake",          "message",
-        "conversation", "author",          "quarantine",   "gap",             "channel_state",
-        "channel",     "audit",            "user_role",
+        "draft",        "delivery_attempt",
+        "delivery",     "incident_update",
+        "engine_state", "spike",
+        "volume",       "inbox",
+        "member",       "incident_event",
+        "incident",     "cluster",
+        "assignment",   "intake",
+        "message",      "conversation",
+        "author",       "quarantine",
+        "gap",          "channel_state",
+        "channel",      "audit",
+        "user_role",
     };
     if (!db_begin(db, error))
         return false;

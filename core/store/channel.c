@@ -66,8 +66,8 @@ Channel *channel_find(Db *db, int64_t brand, const char *name, GError **error)
     if (!result)
         return NULL;
     if (db_rows(result) == 0) {
-        bw_fail(error, BW_ERROR_MISSING,
-                "there is no channel '%s' (see 'breakwater channel list')", name);
+        bw_fail(error, BW_ERROR_MISSING, "there is no channel '%s' (see 'breakwater channel list')",
+                name);
         return NULL;
     }
     return with_secret(db_row(result, 0), error);
@@ -75,11 +75,10 @@ Channel *channel_find(Db *db, int64_t brand, const char *name, GError **error)
 
 Channel *channel_load(Db *db, int64_t brand, int64_t id, GError **error)
 {
-    g_autoptr(DbResult) result = db_query(
-        db, error,
-        "select " CHANNEL_COLUMNS ", secret from channel"
-        " where brand_id = $1 and id = $2 and removed_at is null",
-        db_int(brand), db_int(id));
+    g_autoptr(DbResult) result = db_query(db, error,
+                                          "select " CHANNEL_COLUMNS ", secret from channel"
+                                          " where brand_id = $1 and id = $2 and removed_at is null",
+                                          db_int(brand), db_int(id));
     if (!result)
         return NULL;
     if (db_rows(result) == 0) {
@@ -163,10 +162,9 @@ bool channel_remove(Db *db, int64_t brand, int64_t id, GError **error)
 
 bool channel_cursor(Db *db, int64_t brand, int64_t id, json_t **cursor, GError **error)
 {
-    g_autoptr(DbResult) result =
-        db_query(db, error,
-                 "select cursor from channel_state where brand_id = $1 and channel_id = $2",
-                 db_int(brand), db_int(id));
+    g_autoptr(DbResult) result = db_query(
+        db, error, "select cursor from channel_state where brand_id = $1 and channel_id = $2",
+        db_int(brand), db_int(id));
     if (!result)
         return false;
     *cursor = db_rows(result) ? db_get_json(db_row(result, 0), "cursor") : NULL;
@@ -199,18 +197,19 @@ bool channel_quarantine(Db *db, int64_t brand, int64_t id, const char *external_
 {
     gsize length;
     const void *bytes = g_bytes_get_data(raw, &length);
-    return db_run(db, error,
-                  "insert into quarantine (brand_id, channel_id, external_id, reason, raw, size)"
-                  " values ($1, $2, $3, $4, $5, $6)"
-                  " on conflict (brand_id, channel_id, external_id) do update"
-                  "  set attempts = quarantine.attempts + 1, reason = excluded.reason,"
-                  "  state = case when quarantine.state = 'retry' then 'open' else quarantine.state end",
-                  db_int(brand), db_int(id), db_text(external_id), db_text(reason),
-                  db_bytes(length ? bytes : "", MIN(length, MOST_RAW)), db_int(size));
+    return db_run(
+        db, error,
+        "insert into quarantine (brand_id, channel_id, external_id, reason, raw, size)"
+        " values ($1, $2, $3, $4, $5, $6)"
+        " on conflict (brand_id, channel_id, external_id) do update"
+        "  set attempts = quarantine.attempts + 1, reason = excluded.reason,"
+        "  state = case when quarantine.state = 'retry' then 'open' else quarantine.state end",
+        db_int(brand), db_int(id), db_text(external_id), db_text(reason),
+        db_bytes(length ? bytes : "", MIN(length, MOST_RAW)), db_int(size));
 }
 
-bool channel_add_gap(Db *db, int64_t brand, int64_t id, int64_t from, int64_t to, const char *reason,
-                     GError **error)
+bool channel_add_gap(Db *db, int64_t brand, int64_t id, int64_t from, int64_t to,
+                     const char *reason, GError **error)
 {
     return db_run(db, error,
                   "insert into gap (brand_id, channel_id, from_at, to_at, reason)"

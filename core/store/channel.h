@@ -33,10 +33,10 @@ bool channel_save_cursor(Db *db, int64_t brand, int64_t id, const json_t *cursor
 bool channel_save_state(Db *db, int64_t brand, int64_t id, const char *state, const char *problem,
                         int failures, int64_t next_at, GError **error);
 
-/* What could not be read, with its bytes (at most the first 1 MiB is kept). The same again counts an
- * attempt. */
+/* What could not be read, with its bytes (at most the first 1 MiB is kept). The same again counts
+ * an attempt. */
 bool channel_quarantine(Db *db, int64_t brand, int64_t id, const char *external_id,
                         const char *reason, GBytes *raw, int64_t size, GError **error);
 /* A period that the network could not give back; from 0: unknown. */
-bool channel_add_gap(Db *db, int64_t brand, int64_t id, int64_t from, int64_t to, const char *reason,
-                     GError **error);
+bool channel_add_gap(Db *db, int64_t brand, int64_t id, int64_t from, int64_t to,
+                     const char *reason, GError **error);

@@ -2,8 +2,8 @@
 
 #define NUMBERS(name) g_autoptr(GArray) name = g_array_new(FALSE, FALSE, sizeof(int64_t))
 
-static bool note(Db *db, int64_t brand, int64_t incident, int64_t at, const char *kind, const char *text,
-                 GError **error)
+static bool note(Db *db, int64_t brand, int64_t incident, int64_t at, const char *kind,
+                 const char *text, GError **error)
 {
     return db_run(db, error,
                   "insert into incident_event (brand_id, incident_id, at, kind, text)"
@@ -33,29 +33,31 @@ bool membership_open(Db *db, int64_t brand, int64_t cluster, const char *title, 
 
 static bool count(Db *db, int64_t brand, int64_t incident, GError **error)
 {
-    return db_run(
-        db, error,
-        "update incident i set people = s.people, told = s.told, messages = s.messages,"
-        "  new_since_told = case when s.told > 0 then s.people - s.told else 0 end,"
-        "  langs = s.langs, first_at = least(i.first_at, s.first_at),"
-        "  last_at = greatest(i.last_at, s.last_at)"
-        " from (select count(*) as people, count(told_at) as told, coalesce(sum(messages), 0) as messages,"
-        "   coalesce(array_agg(distinct lang) filter (where lang <> '-'), '{}') as langs,"
-        "   min(first_at) as first_at, max(last_at) as last_at"
-        "  from member where brand_id = $1 and incident_id = $2 and removed_at is null) s"
-        " where i.brand_id = $1 and i.id = $2",
-        db_int(brand), db_int(incident));
+    return db_run(db, error,
+                  "update incident i set people = s.people, told = s.told, messages = s.messages,"
+                  "  new_since_told = case when s.told > 0 then s.people - s.told else 0 end,"
+                  "  langs = s.langs, first_at = least(i.first_at, s.first_at),"
+                  "  last_at = greatest(i.last_at, s.last_at)"
+                  " from (select count(*) as people, count(told_at) as told, "
+                  "coalesce(sum(messages), 0) as messages,"
+                  "   coalesce(array_agg(distinct lang) filter (where lang <> '-'), '{}') as langs,"
+                  "   min(first_at) as first_at, max(last_at) as last_at"
+                  "  from member where brand_id = $1 and incident_id = $2 and removed_at is null) s"
+                  " where i.brand_id = $1 and i.id = $2",
+                  db_int(brand), db_int(incident));
 }
 
 bool membership_refresh(Db *db, int64_t brand, int64_t incident, GError **error)
 {
     return db_run(
                db, error,
-               "insert into member as m (brand_id, incident_id, person_id, conversation_id, message_id,"
+               "insert into member as m (brand_id, incident_id, person_id, conversation_id, "
+               "message_id,"
                "  channel_id, visibility, lang, messages, first_at, last_at)"
                " select distinct on (person_id) $1, $2, person_id, conversation_id, id, channel_id,"
                "  visibility, lang, count(*) over w, min(sent_at) over w, max(sent_at) over w"
-               " from (select a.person_id, e.conversation_id, e.id, e.channel_id, e.visibility, s.lang,"
+               " from (select a.person_id, e.conversation_id, e.id, e.channel_id, e.visibility, "
+               "s.lang,"
                "   e.sent_at from assignment s"
                "  join message e on e.brand_id = s.brand_id and e.id = s.message_id"
                "  join author a on a.brand_id = e.brand_id and a.id = e.author_id"
@@ -88,7 +90,8 @@ bool membership_refresh(Db *db, int64_t brand, int64_t incident, GError **error)
                   "insert into volume (brand_id, kind, key, bucket, people, messages)"
                   " select $1, 'incident', $2, date_bin('5 min', e.sent_at, 'epoch'),"
                   "  count(distinct a.person_id), count(*)"
-                  " from assignment s join message e on e.brand_id = s.brand_id and e.id = s.message_id"
+                  " from assignment s join message e on e.brand_id = s.brand_id and e.id = "
+                  "s.message_id"
                   " join author a on a.brand_id = e.brand_id and a.id = e.author_id"
                   " where s.brand_id = $1 and s.is_complaint and s.cluster_id in"
                   "  (select id from cluster where brand_id = $1 and incident_id = $2)"
@@ -167,18 +170,23 @@ static bool write_members(Db *db, int64_t brand, GHashTable *folds, GError **err
     }
     g_autoptr(DbResult) result = db_query(
         db, error,
-        "with offered as (select * from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],"
-        "   $6::bigint[], $7::bool[], $8::text[], $9::bigint[], $10::timestamptz[], $11::timestamptz[])"
-        "   as o (incident, person, conversation, message, channel, direct, lang, messages, first, last)),"
+        "with offered as (select * from unnest($2::bigint[], $3::bigint[], $4::bigint[], "
+        "$5::bigint[],"
+        "   $6::bigint[], $7::bool[], $8::text[], $9::bigint[], $10::timestamptz[], "
+        "$11::timestamptz[])"
+        "   as o (incident, person, conversation, message, channel, direct, lang, messages, first, "
+        "last)),"
         " written as (insert into member as m (brand_id, incident_id, person_id, conversation_id,"
         "   message_id, channel_id, visibility, lang, messages, first_at, last_at)"
         "  select $1, incident, person, conversation, message, channel,"
-        "   case when direct then 'direct' else 'public' end, lang, messages, first, last from offered"
+        "   case when direct then 'direct' else 'public' end, lang, messages, first, last from "
+        "offered"
         "  on conflict (brand_id, incident_id, person_id) do update set"
         "   conversation_id = excluded.conversation_id, message_id = excluded.message_id,"
         "   channel_id = excluded.channel_id, visibility = excluded.visibility,"
         "   lang = case when excluded.lang = '-' then m.lang else excluded.lang end,"
-        "   messages = m.messages + excluded.messages, last_at = greatest(m.last_at, excluded.last_at)"
+        "   messages = m.messages + excluded.messages, last_at = greatest(m.last_at, "
+        "excluded.last_at)"
         "  returning incident_id, person_id, lang, told_at is not null as told,"
         "   removed_at is not null as removed, (xmax = 0) as fresh),"
         " sums as (select w.incident_id, count(*) filter (where fresh) as people,"
@@ -231,20 +239,20 @@ bool membership_add(Db *db, int64_t brand, const GPtrArray *verdicts, GError **e
 bool membership_meet(Db *db, int64_t brand, int64_t one, int64_t other, GError **error)
 {
     int64_t older = MIN(one, other), younger = MAX(one, other), now = g_get_real_time();
-    g_autoptr(DbResult) result = db_query(
-        db, error,
-        "select count(*) = 2 as fresh from incident where brand_id = $1 and id in ($2, $3)"
-        " and phase = 'suspected' and opened_by = 'core' and version = 1 and told = 0"
-        " and not exists (select from incident_update u where u.brand_id = $1"
-        "  and u.incident_id = incident.id)",
-        db_int(brand), db_int(older), db_int(younger));
+    g_autoptr(DbResult) result =
+        db_query(db, error,
+                 "select count(*) = 2 as fresh from incident where brand_id = $1 and id in ($2, $3)"
+                 " and phase = 'suspected' and opened_by = 'core' and version = 1 and told = 0"
+                 " and not exists (select from incident_update u where u.brand_id = $1"
+                 "  and u.incident_id = incident.id)",
+                 db_int(brand), db_int(older), db_int(younger));
     if (!result)
         return false;
     if (!db_get_bool(db_row(result, 0), "fresh")) {
-        g_autofree char *text = g_strdup_printf(
-            "the complaints of incidents %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT
-            " have become one: merge them?",
-            older, younger);
+        g_autofree char *text =
+            g_strdup_printf("the complaints of incidents %" G_GINT64_FORMAT " and %" G_GINT64_FORMAT
+                            " have become one: merge them?",
+                            older, younger);
         return note(db, brand, older, now, "met", text, error) &&
                note(db, brand, younger, now, "met", text, error);
     }

@@ -49,9 +49,9 @@ static void tidy(char **text, glong most)
 
 void message_tidy(Message *message)
 {
-    char **shorts[] = {&message->external_id, &message->thread,        &message->parent,
-                       &message->network,     &message->author_id,     &message->author_handle,
-                       &message->author_name, &message->automatic,     &message->lang,
+    char **shorts[] = {&message->external_id, &message->thread,    &message->parent,
+                       &message->network,     &message->author_id, &message->author_handle,
+                       &message->author_name, &message->automatic, &message->lang,
                        &message->subject,     &message->permalink};
     for (gsize i = 0; i < G_N_ELEMENTS(shorts); i++)
         tidy(shorts[i], 2000);
@@ -131,7 +131,8 @@ static guint label_of(const Message *message)
            g_str_hash(or_empty(message->author_name));
 }
 
-/* Takes `count` ids from the sequence of `table`, so that rows can be built before they are written. */
+/* Takes `count` ids from the sequence of `table`, so that rows can be built before they are
+ * written. */
 static GArray *new_ids(Db *db, const char *table, guint count, GError **error)
 {
     GArray *ids = g_array_new(FALSE, FALSE, sizeof(int64_t));
@@ -193,13 +194,15 @@ static bool add_authors(MessageWriter *writer, const GPtrArray *fresh, GError **
 }
 
 /* A person has another name or handle than before. */
-static bool rename_author(MessageWriter *writer, Known *known, const Message *message, GError **error)
+static bool rename_author(MessageWriter *writer, Known *known, const Message *message,
+                          GError **error)
 {
     known->label = label_of(message);
     return db_run(writer->db, error,
                   "update author set handle = $3, name = $4 where brand_id = $1 and id = $2",
                   db_int(writer->brand), db_int(known->id),
-                  db_text(or_empty(message->author_handle)), db_text(or_empty(message->author_name)));
+                  db_text(or_empty(message->author_handle)),
+                  db_text(or_empty(message->author_name)));
 }
 
 static bool find_authors(MessageWriter *writer, const GPtrArray *messages, GError **error)
@@ -259,20 +262,20 @@ static bool find_conversations(MessageWriter *writer, const GPtrArray *messages,
     g_autoptr(GArray) ids = new_ids(writer->db, "conversation", threads->len, error);
     if (!ids)
         return false;
-    g_autoptr(DbResult) result = db_query(
-        writer->db, error,
-        "with offered as (select * from unnest($3::bigint[], $4::bigint[], $5::text[])"
-        "  as o (id, author_id, thread)),"
-        " made as (insert into conversation (brand_id, id, channel_id, author_id, thread)"
-        "  select $1, id, $2, author_id, thread from offered"
-        "  on conflict (brand_id, channel_id, thread, author_id) do nothing"
-        "  returning id, author_id, thread)"
-        " select * from made union all"
-        " select c.id, c.author_id, c.thread from conversation c join offered o"
-        "  on c.brand_id = $1 and c.channel_id = $2 and c.thread = o.thread"
-        "  and c.author_id = o.author_id",
-        db_int(writer->brand), db_int(writer->channel), db_ints(ids), db_ints(authors),
-        db_texts(threads));
+    g_autoptr(DbResult) result =
+        db_query(writer->db, error,
+                 "with offered as (select * from unnest($3::bigint[], $4::bigint[], $5::text[])"
+                 "  as o (id, author_id, thread)),"
+                 " made as (insert into conversation (brand_id, id, channel_id, author_id, thread)"
+                 "  select $1, id, $2, author_id, thread from offered"
+                 "  on conflict (brand_id, channel_id, thread, author_id) do nothing"
+                 "  returning id, author_id, thread)"
+                 " select * from made union all"
+                 " select c.id, c.author_id, c.thread from conversation c join offered o"
+                 "  on c.brand_id = $1 and c.channel_id = $2 and c.thread = o.thread"
+                 "  and c.author_id = o.author_id",
+                 db_int(writer->brand), db_int(writer->channel), db_ints(ids), db_ints(authors),
+                 db_texts(threads));
     if (!result)
         return false;
     for (int i = 0; i < db_rows(result); i++) {
@@ -296,9 +299,10 @@ static void columns_clear(Columns *columns)
 {
     GArray *numbers[] = {columns->ids,  columns->conversations, columns->authors,
                          columns->sent, columns->inbound,       columns->direct};
-    GPtrArray *texts[] = {columns->external, columns->automatic, columns->network,   columns->lang,
-                          columns->subject,  columns->body,      columns->rest,      columns->permalink,
-                          columns->parent,   columns->extra};
+    GPtrArray *texts[] = {columns->external, columns->automatic, columns->network,
+                          columns->lang,     columns->subject,   columns->body,
+                          columns->rest,     columns->permalink, columns->parent,
+                          columns->extra};
     for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
         if (numbers[i])
             g_array_unref(numbers[i]);
@@ -342,7 +346,8 @@ static void columns_add(Columns *columns, const MessageWriter *writer, const Mes
     g_ptr_array_add(columns->rest, message->rest);
     g_ptr_array_add(columns->permalink, message->permalink);
     g_ptr_array_add(columns->parent, message->parent);
-    g_ptr_array_add(columns->extra, message->extra ? json_dumps(message->extra, JSON_COMPACT) : NULL);
+    g_ptr_array_add(columns->extra,
+                    message->extra ? json_dumps(message->extra, JSON_COMPACT) : NULL);
 }
 
 static bool insert(MessageWriter *writer, Columns *columns, GArray *made, GError **error)
@@ -359,7 +364,8 @@ static bool insert(MessageWriter *writer, Columns *columns, GArray *made, GError
         "  case when direct then 'direct' else 'public' end, network, lang, subject, body, rest,"
         "  permalink, parent, extra::jsonb, sent"
         " from unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::bool[], $8::text[],"
-        "  $9::bool[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[],"
+        "  $9::bool[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], "
+        "$15::text[],"
         "  $16::text[], $17::text[], $18::timestamptz[])"
         "  as t (id, conversation, author, external, inbound, automatic, direct, network, lang,"
         "  subject, body, rest, permalink, parent, extra, sent)"
@@ -397,7 +403,7 @@ bool message_write(MessageWriter *writer, const GPtrArray *messages, int *stored
     if (!insert(writer, &columns, made, error))
         return false;
     *stored = (int)made->len;
-    return !made->len || db_run(writer->db, error,
-                                "insert into intake (brand_id, message_ids) values ($1, $2)",
-                                db_int(writer->brand), db_ints(made));
+    return !made->len ||
+           db_run(writer->db, error, "insert into intake (brand_id, message_ids) values ($1, $2)",
+                  db_int(writer->brand), db_ints(made));
 }

@@ -78,11 +78,12 @@ bool migrate_run(Db *db, int *applied, GError **error)
     if (!db_run(db, error, "select pg_advisory_lock($1)", db_int(DB_LOCK_MIGRATE)))
         return false;
     bool good =
-        db_script(db,
-                  "create table if not exists migration (number int primary key, name text not null,"
-                  " applied_at timestamptz not null default now());"
-                  "grant select on migration to public",
-                  error) &&
+        db_script(
+            db,
+            "create table if not exists migration (number int primary key, name text not null,"
+            " applied_at timestamptz not null default now());"
+            "grant select on migration to public",
+            error) &&
         version_of(db, &version, error);
     if (good && version > newest(names))
         good = too_new(version, newest(names), error);
@@ -104,8 +105,9 @@ bool migrate_check(Db *db, GError **error)
     if (version > newest(names))
         return too_new(version, newest(names), error);
     if (version < newest(names))
-        return bw_fail(error, BW_ERROR_MISSING,
-                       "the database is at schema %d, this program needs %d: run 'breakwater migrate'",
-                       version, newest(names));
+        return bw_fail(
+            error, BW_ERROR_MISSING,
+            "the database is at schema %d, this program needs %d: run 'breakwater migrate'",
+            version, newest(names));
     return true;
 }

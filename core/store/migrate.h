@@ -2,8 +2,8 @@
 #pragma once
 #include "core/base/db.h"
 
-/* Brings the database up to date; waits while somebody else does the same. `applied` gets the number
- * of files. INVALID when the database is newer than the program. */
+/* Brings the database up to date; waits while somebody else does the same. `applied` gets the
+ * number of files. INVALID when the database is newer than the program. */
 bool migrate_run(Db *db, int *applied, GError **error);
 /* True when the database is exactly at the program's version; MISSING/INVALID otherwise, with a
  * sentence that says what to do. */

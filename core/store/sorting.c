@@ -56,10 +56,9 @@ static GPtrArray *incoming_all(DbResult *result)
 
 GPtrArray *sorting_take(Db *db, int64_t brand, int most, GArray *batches, GError **error)
 {
-    g_autoptr(DbResult) queue =
-        db_query(db, error,
-                 "select id, message_ids from intake where brand_id = $1 order by id limit 200",
-                 db_int(brand));
+    g_autoptr(DbResult) queue = db_query(
+        db, error, "select id, message_ids from intake where brand_id = $1 order by id limit 200",
+        db_int(brand));
     if (!queue)
         return NULL;
     g_autoptr(GArray) ids = g_array_new(FALSE, FALSE, sizeof(int64_t));
@@ -90,13 +89,13 @@ bool sorting_done(Db *db, int64_t brand, const GArray *batches, GError **error)
 GPtrArray *sorting_since(Db *db, int64_t brand, int64_t seq, int64_t from_message, int most,
                          GArray *seqs, GArray *clusters, GError **error)
 {
-    g_autoptr(DbResult) result = db_query(
-        db, error,
-        "select s.seq, s.cluster_id, " INCOMING_COLUMNS INCOMING_FROM
-        " join assignment s on s.brand_id = m.brand_id and s.message_id = m.id"
-        " where m.brand_id = $1 and m.id >= $3 and s.message_id >= $3 and s.seq > $2"
-        " order by s.seq limit $4",
-        db_int(brand), db_int(seq), db_int(from_message), db_int(most));
+    g_autoptr(DbResult) result =
+        db_query(db, error,
+                 "select s.seq, s.cluster_id, " INCOMING_COLUMNS INCOMING_FROM
+                 " join assignment s on s.brand_id = m.brand_id and s.message_id = m.id"
+                 " where m.brand_id = $1 and m.id >= $3 and s.message_id >= $3 and s.seq > $2"
+                 " order by s.seq limit $4",
+                 db_int(brand), db_int(seq), db_int(from_message), db_int(most));
     if (!result)
         return NULL;
     for (int i = 0; i < db_rows(result); i++) {
@@ -110,11 +109,10 @@ GPtrArray *sorting_since(Db *db, int64_t brand, int64_t seq, int64_t from_messag
 
 bool sorting_last_seq(Db *db, int64_t brand, int64_t from_message, int64_t *seq, GError **error)
 {
-    g_autoptr(DbResult) result =
-        db_query(db, error,
-                 "select coalesce(max(seq), 0) as seq from assignment"
-                 " where brand_id = $1 and message_id >= $2",
-                 db_int(brand), db_int(from_message));
+    g_autoptr(DbResult) result = db_query(db, error,
+                                          "select coalesce(max(seq), 0) as seq from assignment"
+                                          " where brand_id = $1 and message_id >= $2",
+                                          db_int(brand), db_int(from_message));
     if (!result)
         return false;
     *seq = db_get_int(db_row(result, 0), "seq");
@@ -153,7 +151,8 @@ bool sorting_assign(Db *db, int64_t brand, const GPtrArray *verdicts, GError **e
         db, error,
         "insert into assignment (brand_id, message_id, seq, complaint, is_complaint, lang,"
         "  duplicate_of, is_repeat, cluster_id, confidence)"
-        " select $1, * from unnest($2::bigint[], $3::bigint[], $4::float8[], $5::bool[], $6::text[],"
+        " select $1, * from unnest($2::bigint[], $3::bigint[], $4::float8[], $5::bool[], "
+        "$6::text[],"
         "  $7::bigint[], $8::bool[], $9::bigint[], $10::float8[])"
         " on conflict (brand_id, message_id) do nothing",
         db_int(brand), db_ints(ids), db_ints(seqs), db_reals(complaints), db_bools(is_complaint),
@@ -213,7 +212,8 @@ static void fold_in(GHashTable *folds, const Verdict *verdict)
 
 static char *snippet_of(const char *body)
 {
-    g_autofree char *start = g_utf8_strlen(body, 2000) > 300 ? g_utf8_substring(body, 0, 300) : NULL;
+    g_autofree char *start =
+        g_utf8_strlen(body, 2000) > 300 ? g_utf8_substring(body, 0, 300) : NULL;
     char *snippet = g_strdup(start ? start : body);
     for (char *at = snippet; *at; at++)
         if (*at == '\n' || *at == '\r' || *at == '\t')
@@ -223,8 +223,7 @@ static char *snippet_of(const char *body)
 
 bool sorting_inbox(Db *db, int64_t brand, const GPtrArray *verdicts, GError **error)
 {
-    g_autoptr(GHashTable) folds =
-        g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
+    g_autoptr(GHashTable) folds = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
     for (guint i = 0; i < verdicts->len; i++)
         fold_in(folds, verdicts->pdata[i]);
     if (!g_hash_table_size(folds))
@@ -273,15 +272,20 @@ bool sorting_inbox(Db *db, int64_t brand, const GPtrArray *verdicts, GError **er
     return db_run(
         db, error,
         "insert into inbox as i (brand_id, conversation_id, channel_id, person_id, state, triage,"
-        "  incident_id, visibility, network, name, handle, subject, snippet, lang, messages, unanswered,"
+        "  incident_id, visibility, network, name, handle, subject, snippet, lang, messages, "
+        "unanswered,"
         "  waiting_since, last_at, last_message_id)"
-        " select $1, conversation, channel, person, case when told then 'parked' else 'waiting' end,"
-        "  triage, incident, case when direct then 'direct' else 'public' end, network, name, handle,"
+        " select $1, conversation, channel, person, case when told then 'parked' else 'waiting' "
+        "end,"
+        "  triage, incident, case when direct then 'direct' else 'public' end, network, name, "
+        "handle,"
         "  subject, snippet, lang, messages, messages, since, last, newest"
-        " from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bool[], $6::text[], $7::bigint[],"
+        " from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bool[], $6::text[], "
+        "$7::bigint[],"
         "  $8::bool[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],"
         "  $15::bigint[], $16::timestamptz[], $17::timestamptz[], $18::bigint[])"
-        "  as t (conversation, channel, person, told, triage, incident, direct, network, name, handle,"
+        "  as t (conversation, channel, person, told, triage, incident, direct, network, name, "
+        "handle,"
         "   subject, snippet, lang, messages, since, last, newest)"
         " on conflict (brand_id, conversation_id) do update set"
         "  state = case when excluded.triage = 'automatic' then i.state"
@@ -293,8 +297,10 @@ bool sorting_inbox(Db *db, int64_t brand, const GPtrArray *verdicts, GError **er
         "  visibility = excluded.visibility, name = excluded.name, handle = excluded.handle,"
         "  subject = coalesce(i.subject, excluded.subject), snippet = excluded.snippet,"
         "  lang = case when excluded.lang = '-' then i.lang else excluded.lang end,"
-        "  messages = i.messages + excluded.messages, unanswered = i.unanswered + excluded.messages,"
-        "  waiting_since = case when i.unanswered > 0 then least(i.waiting_since, excluded.waiting_since)"
+        "  messages = i.messages + excluded.messages, unanswered = i.unanswered + "
+        "excluded.messages,"
+        "  waiting_since = case when i.unanswered > 0 then least(i.waiting_since, "
+        "excluded.waiting_since)"
         "   else excluded.waiting_since end,"
         "  last_at = greatest(i.last_at, excluded.last_at),"
         "  last_message_id = greatest(i.last_message_id, excluded.last_message_id),"
@@ -305,9 +311,9 @@ bool sorting_inbox(Db *db, int64_t brand, const GPtrArray *verdicts, GError **er
         db_times(since), db_times(last), db_ints(newest));
 }
 
-/* A reply that went out by us: for an update, the person is told and all their threads in the incident
- * are parked; a single reply ends its conversation if the agent said so. A reply that a colleague wrote
- * elsewhere ends it too. What the customer wrote meanwhile keeps it waiting. */
+/* A reply that went out by us: for an update, the person is told and all their threads in the
+ * incident are parked; a single reply ends its conversation if the agent said so. A reply that a
+ * colleague wrote elsewhere ends it too. What the customer wrote meanwhile keeps it waiting. */
 bool sorting_own(Db *db, int64_t brand, const GPtrArray *own, GArray *incidents, GError **error)
 {
     NUMBERS(deliveries);
@@ -329,25 +335,28 @@ bool sorting_own(Db *db, int64_t brand, const GPtrArray *own, GArray *incidents,
         return false;
     if (!deliveries->len)
         return true;
-    if (!db_run(db, error,
-                "update inbox i set unanswered = 0, version = version + 1,"
-                " state = case when d.then_done then 'done' else i.state end,"
-                " done_at = case when d.then_done then clock_timestamp() else i.done_at end"
-                " from delivery d where d.brand_id = $1 and d.id = any($2::bigint[])"
-                " and d.update_id is null and i.brand_id = $1 and i.conversation_id = d.conversation_id"
-                " and i.last_message_id <= d.message_id",
-                db_int(brand), db_ints(deliveries)) ||
-        !db_run(db, error,
-                "update inbox i set state = 'parked', unanswered = 0, version = version + 1"
-                " from delivery d join incident_update u on u.brand_id = $1 and u.id = d.update_id"
-                " where d.brand_id = $1 and d.id = any($2::bigint[])"
-                " and i.brand_id = $1 and i.incident_id = u.incident_id and i.person_id = d.person_id"
-                " and i.state in ('waiting', 'parked') and i.last_message_id <= d.message_id",
-                db_int(brand), db_ints(deliveries)))
+    if (!db_run(
+            db, error,
+            "update inbox i set unanswered = 0, version = version + 1,"
+            " state = case when d.then_done then 'done' else i.state end,"
+            " done_at = case when d.then_done then clock_timestamp() else i.done_at end"
+            " from delivery d where d.brand_id = $1 and d.id = any($2::bigint[])"
+            " and d.update_id is null and i.brand_id = $1 and i.conversation_id = d.conversation_id"
+            " and i.last_message_id <= d.message_id",
+            db_int(brand), db_ints(deliveries)) ||
+        !db_run(
+            db, error,
+            "update inbox i set state = 'parked', unanswered = 0, version = version + 1"
+            " from delivery d join incident_update u on u.brand_id = $1 and u.id = d.update_id"
+            " where d.brand_id = $1 and d.id = any($2::bigint[])"
+            " and i.brand_id = $1 and i.incident_id = u.incident_id and i.person_id = d.person_id"
+            " and i.state in ('waiting', 'parked') and i.last_message_id <= d.message_id",
+            db_int(brand), db_ints(deliveries)))
         return false;
     g_autoptr(DbResult) told = db_query(
         db, error,
-        "with was as (select m.incident_id, m.person_id, m.told_at is null as fresh, u.id as update_id,"
+        "with was as (select m.incident_id, m.person_id, m.told_at is null as fresh, u.id as "
+        "update_id,"
         "   d.finished_at"
         "  from delivery d join incident_update u on u.brand_id = $1 and u.id = d.update_id"
         "  join member m on m.brand_id = $1 and m.incident_id = u.incident_id"
@@ -479,14 +488,15 @@ bool sorting_volume(Db *db, int64_t brand, const GArray *rows, GError **error)
         g_array_append_val(people, row->people);
         g_array_append_val(messages, row->messages);
     }
-    return db_run(db, error,
-                  "insert into volume as v (brand_id, kind, key, label, bucket, people, messages)"
-                  " select $1, * from unnest($2::text[], $3::bigint[], $4::text[], $5::timestamptz[],"
-                  "  $6::bigint[], $7::bigint[])"
-                  " on conflict (brand_id, kind, key, label, bucket) do update set"
-                  "  people = v.people + excluded.people, messages = v.messages + excluded.messages",
-                  db_int(brand), db_texts(kinds), db_ints(keys), db_texts(labels), db_times(buckets),
-                  db_ints(people), db_ints(messages));
+    return db_run(
+        db, error,
+        "insert into volume as v (brand_id, kind, key, label, bucket, people, messages)"
+        " select $1, * from unnest($2::text[], $3::bigint[], $4::text[], $5::timestamptz[],"
+        "  $6::bigint[], $7::bigint[])"
+        " on conflict (brand_id, kind, key, label, bucket) do update set"
+        "  people = v.people + excluded.people, messages = v.messages + excluded.messages",
+        db_int(brand), db_texts(kinds), db_ints(keys), db_texts(labels), db_times(buckets),
+        db_ints(people), db_ints(messages));
 }
 
 bool sorting_counted(Db *db, int64_t brand, int64_t seconds, EachCounted each, void *data,
@@ -494,13 +504,15 @@ bool sorting_counted(Db *db, int64_t brand, int64_t seconds, EachCounted each, v
 {
     g_autoptr(DbResult) result = db_query(
         db, error,
-        "select distinct date_bin('5 min', m.sent_at, 'epoch') as bucket, a.person_id, m.channel_id,"
+        "select distinct date_bin('5 min', m.sent_at, 'epoch') as bucket, a.person_id, "
+        "m.channel_id,"
         "  s.lang, coalesce(c.incident_id, 0) as incident_id"
         " from message m join assignment s on s.brand_id = m.brand_id and s.message_id = m.id"
         " join author a on a.brand_id = m.brand_id and a.id = m.author_id"
         " left join cluster c on c.brand_id = s.brand_id and c.id = s.cluster_id"
         " where m.brand_id = $1 and s.is_complaint and m.id >= coalesce((select min(r.id) from"
-        "   (select id, received_at from message where brand_id = $1 order by id desc limit 20000) r"
+        "   (select id, received_at from message where brand_id = $1 order by id desc limit 20000) "
+        "r"
         "   where r.received_at > clock_timestamp() - $2 * interval '1 s'), 0)"
         "  and m.received_at > clock_timestamp() - $2 * interval '1 s'",
         db_int(brand), db_real((double)seconds));
@@ -509,18 +521,19 @@ bool sorting_counted(Db *db, int64_t brand, int64_t seconds, EachCounted each, v
     for (int i = 0; i < db_rows(result); i++) {
         DbRow row = db_row(result, i);
         each(data, db_get_time(row, "bucket"), db_get_int(row, "person_id"),
-             db_get_int(row, "channel_id"), db_get_text(row, "lang"), db_get_int(row, "incident_id"));
+             db_get_int(row, "channel_id"), db_get_text(row, "lang"),
+             db_get_int(row, "incident_id"));
     }
     return true;
 }
 
 GArray *sorting_series(Db *db, int64_t brand, int64_t from, int64_t until, GError **error)
 {
-    g_autoptr(DbResult) result =
-        db_query(db, error,
-                 "select bucket, people from volume where brand_id = $1 and kind = 'all' and key = 0"
-                 " and label = '' and bucket >= $2 and bucket < $3 order by bucket",
-                 db_int(brand), db_time(from), db_time(until));
+    g_autoptr(DbResult) result = db_query(
+        db, error,
+        "select bucket, people from volume where brand_id = $1 and kind = 'all' and key = 0"
+        " and label = '' and bucket >= $2 and bucket < $3 order by bucket",
+        db_int(brand), db_time(from), db_time(until));
     if (!result)
         return NULL;
     int64_t step = (int64_t)VOLUME_STEP_S * G_USEC_PER_SEC;
@@ -556,18 +569,20 @@ bool sorting_save_state(Db *db, int64_t brand, int64_t seq, int64_t message, GBy
 {
     gsize size;
     const void *bytes = g_bytes_get_data(state, &size);
-    return db_run(db, error,
-                  "insert into engine_state (brand_id, seq, message_id, state) values ($1, $2, $3, $4)"
-                  " on conflict (brand_id) do update set seq = excluded.seq,"
-                  "  message_id = excluded.message_id, state = excluded.state,"
-                  "  saved_at = clock_timestamp()",
-                  db_int(brand), db_int(seq), db_int(message), db_bytes(bytes, size));
+    return db_run(
+        db, error,
+        "insert into engine_state (brand_id, seq, message_id, state) values ($1, $2, $3, $4)"
+        " on conflict (brand_id) do update set seq = excluded.seq,"
+        "  message_id = excluded.message_id, state = excluded.state,"
+        "  saved_at = clock_timestamp()",
+        db_int(brand), db_int(seq), db_int(message), db_bytes(bytes, size));
 }
 
 GBytes *sorting_load_state(Db *db, int64_t brand, int64_t *seq, int64_t *message, GError **error)
 {
-    g_autoptr(DbResult) result = db_query(
-        db, error, "select seq, message_id, state from engine_state where brand_id = $1", db_int(brand));
+    g_autoptr(DbResult) result =
+        db_query(db, error, "select seq, message_id, state from engine_state where brand_id = $1",
+                 db_int(brand));
     if (!result || !db_rows(result))
         return NULL;
     size_t size;

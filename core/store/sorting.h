@@ -1,16 +1,16 @@
 /* What the core reads and writes while it sorts new messages: it takes them from the intake, and
- * writes verdicts, clusters, inbox rows and volume. Owns the tables assignment, cluster, volume, spike
- * and engine_state, and the core's side of inbox. All calls of one batch run in one transaction, held
- * by the caller; only one core works on a brand at a time (DB_LOCK_BRAND). */
+ * writes verdicts, clusters, inbox rows and volume. Owns the tables assignment, cluster, volume,
+ * spike and engine_state, and the core's side of inbox. All calls of one batch run in one
+ * transaction, held by the caller; only one core works on a brand at a time (DB_LOCK_BRAND). */
 #pragma once
 #include "core/base/db.h"
 
 /* A message as the core takes it. */
 typedef struct Incoming {
     int64_t id, channel, conversation;
-    int64_t person;    /* 0: we wrote it */
-    int64_t sent_at;   /* microseconds UTC */
-    int64_t delivery;  /* ours, sent by us: the delivery it was; else 0 */
+    int64_t person;                /* 0: we wrote it */
+    int64_t sent_at;               /* microseconds UTC */
+    int64_t delivery;              /* ours, sent by us: the delivery it was; else 0 */
     bool inbound, direct, answers; /* answers: it is a reply to something */
     char *automatic, *network, *lang, *subject, *body, *name, *handle;
 } Incoming;
@@ -24,18 +24,19 @@ typedef struct Verdict {
     bool is_complaint, is_repeat;
     char lang[4];
     int64_t duplicate_of, cluster;
-    int64_t incident;   /* open incident of its cluster, or 0 */
-    bool told;          /* its person has been told there already */
+    int64_t incident; /* open incident of its cluster, or 0 */
+    bool told;        /* its person has been told there already */
 } Verdict;
 
-/* Takes the oldest waiting batches, about `most` messages (at least one batch), in the order they came;
- * `batches` gets their ids. An empty array: nothing waits. Bodies are cut to 20,000 characters. */
+/* Takes the oldest waiting batches, about `most` messages (at least one batch), in the order they
+ * came; `batches` gets their ids. An empty array: nothing waits. Bodies are cut to 20,000
+ * characters. */
 GPtrArray *sorting_take(Db *db, int64_t brand, int most, GArray *batches, GError **error);
 bool sorting_done(Db *db, int64_t brand, const GArray *batches, GError **error);
 
-/* Messages whose verdicts were written after `seq`, in that order: to bring the engines' memory up to
- * date after a crash. No message before `from_message` is looked at. `seqs` and `clusters` get what
- * was decided then. */
+/* Messages whose verdicts were written after `seq`, in that order: to bring the engines' memory up
+ * to date after a crash. No message before `from_message` is looked at. `seqs` and `clusters` get
+ * what was decided then. */
 GPtrArray *sorting_since(Db *db, int64_t brand, int64_t seq, int64_t from_message, int most,
                          GArray *seqs, GArray *clusters, GError **error);
 bool sorting_last_seq(Db *db, int64_t brand, int64_t from_message, int64_t *seq, GError **error);
@@ -65,7 +66,8 @@ typedef struct VolumeRow {
 } VolumeRow;
 bool sorting_volume(Db *db, int64_t brand, const GArray *rows, GError **error);
 enum { VOLUME_STEP_S = 300 };
-/* People of the last `seconds`, to know whom the current steps have counted: each row calls `each`. */
+/* People of the last `seconds`, to know whom the current steps have counted: each row calls `each`.
+ */
 typedef void (*EachCounted)(void *data, int64_t bucket, int64_t person, int64_t channel,
                             const char *lang, int64_t incident);
 bool sorting_counted(Db *db, int64_t brand, int64_t seconds, EachCounted each, void *data,

@@ -37,5 +37,6 @@ int cmd_suspect(int argc, char **argv);
 /* A table of actions below a command ("channel add"): runs the one named by argv[1], answers
  * --help, and says what there is when it is none of them. */
 int cli_actions(const char *text, const Command *actions, int argc, char **argv);
+int cmd_up(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_web(int argc, char **argv);

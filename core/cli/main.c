@@ -6,6 +6,7 @@
 #include <string.h>
 
 static const Command commands[] = {
+    {"up", "run everything on this machine: database, core, web, collectors", cmd_up},
     {"core", "run the core: sort messages into incidents", cmd_core},
     {"collect", "run a channel: poll it, and send what is due", cmd_collect},
     {"web", "serve the inbox and its API", cmd_web},

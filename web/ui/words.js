@@ -85,10 +85,12 @@ export const inOrder = (codes) => {
 const KINDS = {
     x: "X", email: "E-mail", mastodon: "Mastodon", bluesky: "Bluesky", facebook: "Facebook", instagram: "Instagram",
     reddit: "Reddit", telegram: "Telegram", slack: "Slack", sms: "SMS", whatsapp: "WhatsApp", statuspage: "Status page",
-    replay: "Replay",
+    replay: "Replay", mail: "E-mail",
 };
 /** @param {{kind: string, name?: string} | null} channel */
 export const kind = (channel) => (channel ? KINDS[channel.kind] || channel.kind : "no channel");
+/** A mail is private by nature, so that need not be said. @param {{kind: string}} channel */
+export const isMail = (channel) => channel.kind === "mail" || channel.kind === "email";
 /** Direct is for one person's eyes; public is not. @param {string} visibility */
 export const visibility = (visibility) => (visibility === "direct" || visibility === "private" ? "private" : "public");
 

@@ -8,7 +8,7 @@ import { moment, number, people, some } from "../words.js";
 /** @param {import("../types.d.ts").Overview} o */
 function sentence(o) {
     if (o.spike) {
-        return `${people(o.spike.people)} complain every 5 minutes since ${moment(o.spike.since, now.value)}; ${number(Math.round(o.spike.normal))} is normal for this hour.`;
+        return `${people(o.spike.people)} complain every 5 minutes since ${moment(o.spike.since, now.value)}; ${o.spike.normal < 0.5 ? "fewer than 1" : number(Math.round(o.spike.normal))} is normal for this hour.`;
     }
     if (o.views.incidents) return `${some(o.views.incidents, "incident")} ${o.views.incidents === 1 ? "is" : "are"} open. Complaints are within what is normal for this hour.`;
     if (o.views.waiting) return `No incident is open. ${people(o.views.waiting)} ${o.views.waiting === 1 ? "waits" : "wait"} for an answer.`;

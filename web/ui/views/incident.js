@@ -18,11 +18,15 @@ export function IncidentPage() {
     return html`<${Shown} of=${res} again=${() => reload(res)} draw=${(/** @type {Incident} */ i) => html`<${Page} incident=${i} res=${res} />`} />`;
 }
 
+/* "Sunday 14": the hour of the week where I am, not where the server is */
+const thisHour = new Intl.DateTimeFormat("en-GB", { weekday: "long", hour: "2-digit", hourCycle: "h23" });
+
 /** @param {Incident} i */
 function sentence(i) {
     const langs = i.langs.length > 1 ? ` in ${i.langs.length} languages` : "";
     const pace = i.now.per_5min === 0 ? "nobody new in the last 5 minutes" : `${number(i.now.per_5min)} every 5 minutes`;
-    const normal = i.now.normal === null ? "" : `, ${number(Math.round(i.now.normal))} is normal${i.now.normal_for ? ` for ${i.now.normal_for}` : ""}`;
+    const usual = i.now.normal === null ? "" : i.now.normal < 0.5 ? "fewer than 1" : number(Math.round(i.now.normal));
+    const normal = usual && `, ${usual} is normal for ${thisHour.format(now.value).replace(",", "")}:00`;
     return `${people(i.people)}${langs} since ${moment(i.since, now.value)} · ${pace}${normal}`;
 }
 

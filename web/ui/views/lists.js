@@ -3,7 +3,7 @@ import { html, useEffect } from "../lib.js";
 import { api, beside, changed, count, here, now, route } from "../state.js";
 import { useList } from "../list.js";
 import { Button, Empty, Problem, Since, Spark, State, When } from "./common.js";
-import { author, kind, number, people, some, VIEWS, visibility } from "../words.js";
+import { author, isMail, kind, number, people, some, VIEWS, visibility } from "../words.js";
 
 /** @typedef {import("../types.d.ts").IncidentRow} IncidentRow */
 /** @typedef {import("../types.d.ts").ConversationRow} ConversationRow */
@@ -109,7 +109,7 @@ function ConversationLink({ conversation: c, on, gone }) {
     const late = c.waiting_since && now.value - +new Date(c.waiting_since) > 4 * 3600e3;
     return html`<a class=${`row ${gone ? "gone" : ""}`} href=${here(`c/${c.id}`)} aria-current=${on ? "true" : undefined}>
         <span class="row-top"><strong class="cut">${author(c)}</strong>
-            <span class="soft nowrap">${kind(c.channel)}${visibility(c.visibility) === "private" && c.channel.kind !== "email" ? ", private" : ""} · <${When} at=${c.last_at} brief /></span></span>
+            <span class="soft nowrap">${kind(c.channel)}${visibility(c.visibility) === "private" && !isMail(c.channel) ? ", private" : ""} · <${When} at=${c.last_at} brief /></span></span>
         <span class="row-text">${c.subject && html`<span class="subject">${c.subject}: </span>`}“${c.text}”</span>
         ${(c.incident || c.claimed || c.messages > 1 || late) && html`<span class="row-marks soft">
             ${c.claimed && html`<span class=${c.claimed.mine ? "blue-text" : "amber-text"}>${c.claimed.mine ? "claimed by you" : `${c.claimed.user} is on it`}</span>`}

@@ -31,7 +31,7 @@ export function GoesOut({ preview, incident, stale, error }) {
                     <td>${visibility(c.visibility)}</td>
                     <td class="num"><a href=${here(`incidents/${incident.id}/people?state=waiting`)}>${number(c.people)}</a></td>
                     <td class="longest">${c.limit ? html`<${Bar} part=${c.longest} of=${c.limit} tone=${c.too_long ? "red" : "blue"} />` : html`<span class="bar"></span>`}
-                        <span class=${c.too_long ? "red-text nowrap" : "nowrap"} title=${c.unit}>${c.limit ? `${number(c.longest)} / ${number(c.limit)}` : "no limit"}</span></td>
+                        <span class=${c.too_long ? "red-text nowrap" : "nowrap"} title=${c.unit}>${c.limit ? `${number(c.longest)} / ${number(c.limit)}` : c.longest ? "no limit" : ""}</span></td>
                 </tr>
                 ${open === key && html`<tr class="sample" key=${`${key} sample`}><td colspan="4">
                     <p class="said">${c.sample || "Write a message to see it here."}</p>

@@ -56,7 +56,7 @@ export function SignIn() {
         return html`<${Alone} title="No one has an account yet">
             <p>The first admin makes theirs by the one-time link that Breakwater printed when it started:
                 it begins with <code>${location.origin}/first#</code>.</p>
-            <p class="soft">The link is gone? Run <code>breakwater user first-link</code> on the machine it runs on.</p>
+            <p class="soft">The link is gone? Run <code>breakwater user link</code> on the machine it runs on.</p>
         <//>`;
     }
     return html`<${Alone} title="Sign in">

@@ -24,14 +24,15 @@ static const char *state_of(DbRow row)
 static json_t *update_row_json(DbRow row)
 {
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "id",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "id",
         json_id(db_get_int(row, "id")), "incident", json_id(db_get_int(row, "incident_id")), "at",
         json_time(db_get_time(row, "created_at")), "by", json_text(db_get_text(row, "who")),
-        "texts", db_get_json(row, "texts"), "recipients", (json_int_t)db_get_int(row, "recipients"),
-        "state", state_of(row), "send_at", json_time(db_get_time(row, "send_at")), "sent",
-        (json_int_t)db_get_int(row, "sent"), "queued", (json_int_t)db_get_int(row, "queued"),
-        "failed", (json_int_t)db_get_int(row, "failed"), "skipped",
-        (json_int_t)db_get_int(row, "skipped"), "unknown", (json_int_t)db_get_int(row, "unknown"));
+        "texts", db_get_json(row, "texts"), "fields", db_get_json(row, "fields"), "recipients",
+        (json_int_t)db_get_int(row, "recipients"), "state", state_of(row), "send_at",
+        json_time(db_get_time(row, "send_at")), "sent", (json_int_t)db_get_int(row, "sent"),
+        "queued", (json_int_t)db_get_int(row, "queued"), "failed",
+        (json_int_t)db_get_int(row, "failed"), "skipped", (json_int_t)db_get_int(row, "skipped"),
+        "unknown", (json_int_t)db_get_int(row, "unknown"));
 }
 
 json_t *updates_json(Request *request, int64_t incident, GError **error)
@@ -66,6 +67,13 @@ static bool read_draft(Request *request, Draft *draft, GError **error)
     draft->fallback = request_text(request, "fallback", 2, 12, error);
     if (!draft->fallback)
         return false;
+    json_t *to = json_object_get(request->body, "to");
+    const char *who = to ? json_string_value(to) : "all";
+    draft->only_new = g_strcmp0(who, "new") == 0;
+    if (!draft->only_new && g_strcmp0(who, "all") != 0) {
+        request_fail_field(request, "to", "'to' is all or new.", error);
+        return false;
+    }
     if (json_object_get(request->body, "fields")) {
         draft->fields = request_texts(request, "fields", 500, compose_is_field, error);
         return draft->fields != NULL;

@@ -201,7 +201,8 @@ Broadcast *broadcast_prepare(Request *request, int64_t incident, const Draft *dr
 {
     if (!as_of && !update_now(request->db, &as_of, error))
         return NULL;
-    DbResult *people = update_recipients(request->db, request->brand->id, incident, as_of, error);
+    DbResult *people =
+        update_recipients(request->db, request->brand->id, incident, as_of, draft->only_new, error);
     if (!people)
         return NULL;
     Broadcast *broadcast = g_new0(Broadcast, 1);

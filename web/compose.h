@@ -12,6 +12,7 @@ typedef struct Draft {
     const json_t *texts;  /* language -> text */
     const json_t *fields; /* name -> value */
     const char *fallback; /* the language for those that have no text of their own */
+    bool only_new;        /* only to those who were told nothing yet */
 } Draft;
 
 /* Sentences that keep it from being sent, one string each; empty when nothing does. */

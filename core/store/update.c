@@ -1,6 +1,7 @@
 #include "core/store/update.h"
 
-DbResult *update_recipients(Db *db, int64_t brand, int64_t incident, int64_t as_of, GError **error)
+DbResult *update_recipients(Db *db, int64_t brand, int64_t incident, int64_t as_of, bool only_new,
+                            GError **error)
 {
     return db_query(
         db, error,
@@ -20,9 +21,9 @@ DbResult *update_recipients(Db *db, int64_t brand, int64_t incident, int64_t as_
         " join message g on g.brand_id = $1 and g.id = m.message_id"
         " left join answered a on a.person_id = m.person_id"
         " where m.brand_id = $1 and m.incident_id = $2 and m.removed_at is null and m.joined_at <= "
-        "$3"
+        "$3 and (m.told_at is null or not $4)"
         " order by m.channel_id, m.first_at, m.person_id",
-        db_int(brand), db_int(incident), db_time(as_of));
+        db_int(brand), db_int(incident), db_time(as_of), db_bool(only_new));
 }
 
 bool update_now(Db *db, int64_t *now, GError **error)
@@ -119,8 +120,9 @@ DbResult *update_list(Db *db, int64_t brand, int64_t incident, int64_t update, G
 {
     g_autoptr(DbResult) result = db_query(
         db, error,
-        "select u.id, u.incident_id, u.created_at, w.initials as who, u.texts, u.recipients, "
-        "u.send_at,"
+        "select u.id, u.incident_id, u.created_at, w.initials as who, u.texts, u.fields, "
+        "u.recipients,"
+        " u.send_at,"
         " u.stopped_at, u.send_at <= now() as is_due, n.* from incident_update u"
         " left join app_user w on w.id = u.user_id cross join lateral (select"
         "  count(*) filter (where state = 'sent') as sent,"

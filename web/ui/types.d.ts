@@ -188,6 +188,7 @@ export interface HistoryMessage {
   visibility: string;
   lang: string | null;
   complaint: number | null;
+  rest?: string | null;
 }
 
 export interface Conversation extends ConversationRow {

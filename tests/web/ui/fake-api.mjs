@@ -62,9 +62,9 @@ function members(state, incident) {
     });
 }
 
-function preview(incident, { texts, fallback, fields }) {
+function preview(incident, { texts, fallback, fields, to = "all" }) {
     if (typeof fallback !== "string") throw new Refused(400, { error: "'fallback' must be a language." });
-    const n = incident.waiting, share = [0.41, 0.31, 0.13, 0.09, 0.06], longest = Math.max(0, ...Object.values(texts).map((t) => [...t].length));
+    const n = to === "new" ? incident.waiting : incident.people, share = [0.41, 0.31, 0.13, 0.09, 0.06], longest = Math.max(0, ...Object.values(texts).map((t) => [...t].length));
     const blocked = [...new Set(Object.values(texts).flatMap((t) => t.match(/\{[a-z_]+\}/g) || []))].filter((f) => !fields?.[f.slice(1, -1)])
         .map((f) => `${f} has no value: set it on the incident before sending`);
     if (!Object.values(texts).some((t) => t.trim())) blocked.push("write a message first");

@@ -100,11 +100,28 @@ test("stop keeps the rest from going out", () => {
     }, { state });
 });
 
+test("a wave goes on: those not told yet get the last message, nobody else does", () => {
+    const state = makeState();
+    state.undoMs = 100;
+    return visit("/b/demo/incidents/8", async (page, fake) => {
+        await page.getByText("17 new wait for the same answer.").waitFor();
+        await page.getByRole("button", { name: "Tell them the same" }).click();
+        await page.waitForFunction(() => document.querySelector("textarea").value.startsWith("Die Anmeldung springt"));
+        await page.getByRole("button", { name: "Send to 17 people" }).click();
+        const dialog = page.getByRole("dialog", { name: "Send to 17 people?" });
+        await dialog.getByText("Signing in loops back").waitFor();
+        await dialog.getByRole("button", { name: "Send to 17 people" }).click();
+        await page.getByText("17 new wait for the same answer.").waitFor({ state: "detached" });
+        assert.equal(made(fake, "POST", /updates$/)[0].body.to, "new");
+        assert.equal(fake.state.incidents[1].told, 148);
+    }, { state });
+});
+
 test("the number changed before the click: nothing goes out, the new number is asked for", () =>
     visit("/b/demo/incidents/7", async (page, fake) => {
         const dialog = await compose(page);
         await dialog.waitFor();
-        fake.state.incidents[0].waiting = 315;
+        fake.state.incidents[0].people = 315;
         await dialog.getByRole("button", { name: "Send to 312 people" }).click();
         await dialog.getByText("It is 315 people now, not 312").waitFor();
         assert.equal(Object.keys(fake.state.updates).length, 0);

@@ -11,6 +11,7 @@ import { fieldsIn, filled, inOrder, language, languageHere, LANGUAGES, number, p
 
 /** @typedef {import("../types.d.ts").Incident} Incident */
 /** @typedef {import("../types.d.ts").Preview} Preview */
+/** @typedef {{texts: Record<string, string>, fallback: string, fields: Record<string, string>, to: "all" | "new"}} Message */
 
 const FIELDS = /** @type {const} */ ([
     ["workaround", "Workaround", "what helps until it is fixed"],
@@ -23,7 +24,7 @@ const written = (drafts) => Object.fromEntries(Object.entries(drafts).filter(([,
 
 /**
  * What would go out now, read again while one types and while the wave goes on.
- * @param {Incident} incident @param {{texts: Record<string, string>, fallback: string, fields: Record<string, string>}} message
+ * @param {Incident} incident @param {Message} message
  */
 function usePreview(incident, message) {
     const wanted = JSON.stringify(message);
@@ -51,8 +52,8 @@ function usePreview(incident, message) {
 }
 
 /**
- * @param {{incident: Incident, res: import("../types.d.ts").Resource<Incident>, last: Record<string, string> | null | undefined,
- *          lastWanted: number}} props `last`: the texts to say again, each time `lastWanted` changes
+ * @param {{incident: Incident, res: import("../types.d.ts").Resource<Incident>, last: import("../types.d.ts").Update | undefined,
+ *          lastWanted: number}} props `last`: what to say again, each time `lastWanted` changes
  */
 export function Composer({ incident, res, last, lastWanted }) {
     const { draft, change, savedAt, state, problem, theirs, take, ignore } = useDraft(incident);
@@ -66,7 +67,9 @@ export function Composer({ incident, res, last, lastWanted }) {
     const fallbackKey = `fallback:${incident.id}`;
     const [wish, setWish] = useState(() => remembered(fallbackKey, ""));
     const fallback = ready.includes(wish) ? wish : ready.includes("en") ? "en" : ready[0] || langs[0];
-    const message = { texts, fallback, fields: draft.fields };
+    const [to, setTo] = useState(/** @type {"all" | "new"} */ ("all"));
+    const only = incident.told && incident.waiting ? to : "all";
+    const message = { texts, fallback, fields: draft.fields, to: only };
     const { preview, error, current, read, put } = usePreview(incident, message);
     const [asking, setAsking] = useState(/** @type {Preview | null} */ (null));
     const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
@@ -78,7 +81,9 @@ export function Composer({ incident, res, last, lastWanted }) {
     /** @param {Record<string, string>} drafts */
     const setTexts = (drafts) => change({ ...latest.current, drafts });
     useEffect(() => {
-        if (lastWanted && last) setTexts({ ...latest.current.drafts, ...last });
+        if (!lastWanted || !last) return;
+        setTo("new");
+        change({ drafts: { ...latest.current.drafts, ...last.texts }, fields: { ...latest.current.fields, ...last.fields } });
     }, [lastWanted]);
     useEffect(() => takesBack(incident.id, (back) => {
         /* what was begun after sending is not overwritten */
@@ -116,7 +121,7 @@ export function Composer({ incident, res, last, lastWanted }) {
         if (fresh && fresh.recipients && !fresh.blocked.length && !fresh.channels.some((c) => c.too_long)) setAsking(fresh);
     };
     useKeys({ "Ctrl+Enter": () => !asking && document.activeElement?.closest(".composer") && confirm() }, [why, asking, JSON.stringify(message)]);
-    const total = preview ? preview.recipients : incident.waiting;
+    const total = preview ? preview.recipients : only === "new" ? incident.waiting : incident.people;
 
     return html`<div class="composer-pair">
         <section class="card composer" aria-labelledby="composer-title">
@@ -160,6 +165,9 @@ export function Composer({ incident, res, last, lastWanted }) {
             ${tooLong.map((c) => html`<p class="warn" key=${c.channel.id}><span aria-hidden="true">▲ </span>${c.too_long === 1 ? "1 message is" : `${number(c.too_long)} messages are`} too long for ${kind(c.channel)}: ${number(c.longest)} of ${number(c.limit || 0)} ${c.unit}</p>`)}
             ${problem && html`<p class="warn">${problem}</p>`}
             ${error && error.status !== 0 && ready.length > 0 && html`<p class="warn" role="alert">${error.message}</p>`}
+            ${!!incident.told && !!incident.waiting && html`<p class="fallback soft">To <span class="segments small" role="group" aria-label="To whom">
+                <button type="button" aria-pressed=${only === "all" ? "true" : "false"} onClick=${() => setTo("all")}>everybody</button>
+                <button type="button" aria-pressed=${only === "new" ? "true" : "false"} onClick=${() => setTo("new")}>only the ${number(incident.waiting)} not told yet</button></span></p>`}
             ${ready.length > 1 && html`<label class="fallback soft">Other languages get
                 <select value=${fallback} onChange=${(/** @type {any} */ e) => { setWish(e.target.value); remember(fallbackKey, e.target.value); }}>
                     ${ready.map((l) => html`<option value=${l}>${language(l)}</option>`)}</select></label>`}
@@ -175,6 +183,7 @@ export function Composer({ incident, res, last, lastWanted }) {
                 setAsking(null);
                 announce(incident.id, update);
                 setTexts({});
+                setTo("all");
                 changed(["overview"]);
                 await reload(res);
                 setTimeout(() => document.querySelector(".updates")?.scrollIntoView({ block: "center" }), 60);
@@ -204,7 +213,7 @@ function Writing({ area, lang, text, fields, onText }) {
 
 /**
  * The one solemn act: the text and the number once more.
- * @param {{incident: Incident, message: {texts: Record<string, string>, fallback: string, fields: Record<string, string>},
+ * @param {{incident: Incident, message: Message,
  *          preview: Preview, onClose: () => void, onNew: (p: Preview) => void, onSent: (u: any) => any}} props
  */
 function Confirm({ incident, message, preview, onClose, onNew, onSent }) {

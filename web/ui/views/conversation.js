@@ -100,6 +100,7 @@ function Message({ m }) {
             ${m.permalink && html` · <a href=${m.permalink} target="_blank" rel="noopener noreferrer">open there</a>`}</p>
         ${m.subject && html`<p class="strong">${m.subject}</p>`}
         <p class="words" lang=${m.lang || undefined} dir="auto">${m.text || html`<span class="soft">no text</span>`}</p>
+        ${m.rest && html`<details class="soft small"><summary>What the mail quotes</summary><p class="words">${m.rest}</p></details>`}
     </li>`;
 }
 

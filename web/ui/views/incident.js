@@ -5,7 +5,7 @@ import { api, back, changed, go, here, may, now, reload, route, say, useResource
 import { Button, Dialog, Shown, Since, State, useKeys } from "./common.js";
 import { Chart } from "./chart.js";
 import { Composer } from "./composer.js";
-import { Updates } from "./updates.js";
+import { newest, Updates } from "./updates.js";
 import { Why, Timeline } from "./why.js";
 import { moment, number, people, PHASES, some } from "../words.js";
 
@@ -66,7 +66,7 @@ function Page({ incident: i, res }) {
     };
     useKeys({ b: write }, []);
 
-    const last = i.updates[i.updates.length - 1];
+    const last = newest(i.updates).find((u) => u.state !== "stopped");
     return html`<div class="page incident">
         <p class="only-phone"><a class="link" href=${here()} onClick=${(/** @type {Event} */ e) => { e.preventDefault(); back(here()); }}>‹ Incidents</a></p>
         <header class="page-head">
@@ -96,14 +96,14 @@ function Page({ incident: i, res }) {
                 <div><dt>oldest</dt><dd>${i.oldest_waiting_at ? html`<${Since} at=${i.oldest_waiting_at} />` : "none"}</dd></div>
             </dl>
         </div>
-        ${!!i.told && !!i.new_since_told && last && html`<p class="hint amber">
-            <span>${number(i.new_since_told)} new ${i.new_since_told === 1 ? "waits" : "wait"} for the same answer.</span>
-            ${may("send") && html` <${Button} small onClick=${() => { setRepeatText((n) => n + 1); write(); }}>Use the last message again<//>`}
+        ${!!i.told && !!i.waiting && !over && last && html`<p class="hint amber">
+            <span>${number(i.waiting)} new ${i.waiting === 1 ? "waits" : "wait"} for the same answer.</span>
+            ${may("send") && html` <${Button} small onClick=${() => { setRepeatText((n) => n + 1); write(); }}>Tell them the same<//>`}
         </p>`}
         <${Updates} incident=${i} res=${res} live />
         <${Chart} path=${api(`incidents/${i.id}/chart`)} topics=${[`incident:${i.id}`]} title="People complaining, per 5 minutes" hours=${[2, 6, 24, 72]}
             rows=${here(`incidents/${i.id}/people`)} />
-        <div ref=${composer} class="composer-anchor"><${Composer} incident=${i} res=${res} last=${repeatText ? last?.texts : null} lastWanted=${repeatText} /></div>
+        <div ref=${composer} class="composer-anchor"><${Composer} incident=${i} res=${res} last=${last} lastWanted=${repeatText} /></div>
         <${Updates} incident=${i} res=${res} />
         <${Why} incident=${i} res=${res} />
         <${Timeline} incident=${i} />

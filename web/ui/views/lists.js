@@ -52,9 +52,8 @@ function Incidents({ state }) {
 
 /** @param {IncidentRow} i */
 function incidentLine(i) {
-    if (i.told && i.new_since_told) return `told ${number(i.told)} · ${number(i.new_since_told)} new ${i.new_since_told === 1 ? "waits" : "wait"} for the same answer`;
     if (i.told && !i.waiting) return `told ${number(i.told)}, nobody waits`;
-    if (i.told) return `told ${number(i.told)} · ${number(i.waiting)} still ${i.waiting === 1 ? "waits" : "wait"}`;
+    if (i.told) return `told ${number(i.told)} · ${number(i.waiting)} new ${i.waiting === 1 ? "waits" : "wait"} for the same answer`;
     return i.samples.slice(0, 2).map((s) => `“${s}”`).join(", ");
 }
 

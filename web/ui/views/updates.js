@@ -17,6 +17,9 @@ export async function undoUpdate(incident, update) {
     say("Taken back: nothing went out. The text is in the composer again.");
 }
 
+/** The newest first. @param {Update[]} updates */
+export const newest = (updates) => [...updates].sort((a, b) => +new Date(b.at) - +new Date(a.at));
+
 /** @type {Map<string, (texts: Record<string, string>) => void>} */
 const composers = new Map();
 /** The composer of an incident, to take texts back. @param {string} incident @param {(texts: Record<string, string>) => void} take */
@@ -44,7 +47,7 @@ export function announce(incident, update) {
  * @param {{incident: import("../types.d.ts").Incident, res: import("../types.d.ts").Resource<any>, live?: boolean}} props
  */
 export function Updates({ incident, res, live = false }) {
-    const updates = incident.updates.filter((u) => (u.state === "pending" || u.state === "sending") === live).reverse();
+    const updates = newest(incident.updates).filter((u) => (u.state === "pending" || u.state === "sending") === live);
     if (!updates.length) return null;
     const id = live ? "sending-title" : "said-title";
     return html`<section class="card" aria-labelledby=${id}>

@@ -15,7 +15,6 @@ typedef struct ClusterMessage {
     const char *lang;
     const GArray *features; /* Feature */
     const char *source;     /* what the features' spans point into */
-    double weight;          /* how much it teaches: less for a copy of another message */
 } ClusterMessage;
 
 typedef struct ClusterMerge {
@@ -30,6 +29,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Clusterer, clusterer_free)
  * the same words: taken if it still lives. `confidence` is how clearly it belongs there. */
 int64_t clusterer_take(Clusterer *clusterer, const ClusterMessage *message, int64_t wanted,
                        double *confidence);
+
+/* A message that goes into no cluster, but tells how usual its terms are. */
+void clusterer_hear(Clusterer *clusterer, const ClusterMessage *message);
 
 /* The next merge since it was last asked; false when there is none. */
 bool clusterer_next_merge(Clusterer *clusterer, ClusterMerge *merge);

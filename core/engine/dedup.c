@@ -2,13 +2,16 @@
 
 #include <string.h>
 
-#define KEPT 768       /* letters of a text that are kept to compare with */
-#define SHORTEST 12    /* letters; shorter texts must be equal */
-#define GRAM 7         /* letters of the pieces by which texts are found */
-#define PIECES 10      /* pieces of a text that go into the index: those with the lowest hashes */
-#define BUCKET 8       /* texts that an index bucket knows: the latest */
-#define ALIKE 0.60     /* share of trigrams in both, of those in either */
-#define CONTAINED 0.85 /* share of a cut text's trigrams in the other */
+#define KEPT 768         /* letters of a text that are kept to compare with */
+#define MOST_NUMBERS 200 /* bytes of digits that are kept to compare */
+#define MOST_LINKS 200   /* the same of links */
+#define SHORTEST 12      /* letters; shorter texts must be equal */
+#define GRAM 7           /* letters of the pieces by which texts are found */
+#define PIECES 10        /* pieces of a text that go into the index: those with the lowest hashes */
+#define BUCKET 8         /* texts that an index bucket knows: the latest */
+#define ALIKE 0.60       /* share of trigrams in both, of those in either */
+#define ALIKE_BUT_NUMBERS 0.75 /* the same where one text lacks a number of the other */
+#define CONTAINED 0.85         /* share of a cut text's trigrams in the other */
 #define TRIGRAM_BITS 14
 
 typedef struct Entry {
@@ -17,6 +20,7 @@ typedef struct Entry {
     uint64_t exact; /* hash of all letters, digits and symbols */
     char *text;     /* what is compared: letters without blanks, at most KEPT bytes */
     char *numbers;  /* digits of its numbers, a blank behind each */
+    char *links;    /* of links and handles with digits: letters and digits, a blank behind each */
     uint16_t length, trigrams;
     bool cut;
     bool by_person; /* a person put it into its cluster, or one with the same words */
@@ -33,7 +37,7 @@ struct Dedup {
     GHashTable *writer; /* group and person -> id of their first message in it */
     int64_t now;
     /* scratch */
-    GString *text, *numbers;
+    GString *text, *numbers, *links;
     uint64_t *seen; /* by trigram: the round it was last met in the new text */
     uint64_t *met;  /* the same for the other text */
     uint64_t round, fresh;
@@ -76,6 +80,7 @@ Dedup *dedup_new(void)
     d->now = G_MININT64;
     d->text = g_string_sized_new(KEPT);
     d->numbers = g_string_sized_new(64);
+    d->links = g_string_sized_new(64);
     d->seen = g_new0(uint64_t, 1 << TRIGRAM_BITS);
     d->met = g_new0(uint64_t, 1 << TRIGRAM_BITS);
     return d;
@@ -93,6 +98,7 @@ void dedup_free(Dedup *d)
     for (uint64_t n = d->begin; n < d->end; n++) {
         g_free(entry_of(d, n)->text);
         g_free(entry_of(d, n)->numbers);
+        g_free(entry_of(d, n)->links);
     }
     g_free(d->ring);
     g_free(d->buckets);
@@ -101,6 +107,7 @@ void dedup_free(Dedup *d)
     g_hash_table_unref(d->writer);
     g_string_free(d->text, TRUE);
     g_string_free(d->numbers, TRUE);
+    g_string_free(d->links, TRUE);
     g_free(d->seen);
     g_free(d->met);
     g_free(d);
@@ -183,6 +190,7 @@ static void forget_first(Dedup *d)
     remove_if_equal(d->writer, &writer, entry->id);
     g_free(entry->text);
     g_free(entry->numbers);
+    g_free(entry->links);
     d->begin++;
 }
 
@@ -223,27 +231,62 @@ static uint16_t mark(const char *text, gsize length, uint64_t *table, uint64_t r
     return count;
 }
 
-/* Numbers in order; where one text is cut, as many as it still has, the last perhaps in part. */
-static bool same_numbers(const char *a, bool a_cut, const char *b, bool b_cut)
+/* Are the words of `part` (each with a blank behind it) in `whole`, in order? */
+static bool are_among(const char *part, const char *whole)
 {
-    gsize length_a = strlen(a), length_b = strlen(b);
-    if (!a_cut && !b_cut)
-        return length_a == length_b && memcmp(a, b, length_a) == 0;
-    gsize length = MIN(length_a, length_b);
-    if (length > 0 && (length_a < length_b ? a_cut : b_cut))
-        length--; /* the blank behind the last: it may go on */
-    if ((length_a < length_b && !a_cut) || (length_b < length_a && !b_cut))
-        return false;
-    return memcmp(a, b, length) == 0;
+    while (*part) {
+        gsize length = strchr(part, ' ') + 1 - part;
+        while (*whole && strncmp(part, whole, length) != 0)
+            whole = strchr(whole, ' ') + 1;
+        if (!*whole)
+            return false;
+        part += length;
+        whole += length;
+    }
+    return true;
+}
+
+typedef enum Numbers { NUMBERS_DIFFER, NUMBERS_MISSING, NUMBERS_SAME } Numbers;
+
+/* Numbers in order; one text may lack some. Where a text is cut, the rest of them is missing and
+ * the last may be there in part. */
+static Numbers compare_numbers(const char *a, bool a_cut, const char *b, bool b_cut)
+{
+    gsize length_a = strlen(a), length_b = strlen(b), length = MIN(length_a, length_b);
+    if (length_a == length_b && memcmp(a, b, length_a) == 0)
+        return NUMBERS_SAME;
+    bool shorter_is_cut = length_a < length_b ? a_cut : b_cut;
+    if (shorter_is_cut && memcmp(a, b, length > 0 ? length - 1 : 0) == 0)
+        return NUMBERS_SAME;
+    bool among = length_a < length_b ? are_among(a, b) : are_among(b, a);
+    return among ? NUMBERS_MISSING : NUMBERS_DIFFER;
+}
+
+/* The same link or handle with other digits: another order, another account. `a` and `b` are lists
+ * of "letters digits ". */
+static bool links_differ(const char *a, const char *b)
+{
+    for (; *a; a = strchr(strchr(a, ' ') + 1, ' ') + 1) {
+        gsize letters = strchr(a, ' ') + 1 - a, all = strchr(a + letters, ' ') + 1 - a;
+        bool met = false, same = false;
+        for (const char *other = b; *other; other = strchr(strchr(other, ' ') + 1, ' ') + 1) {
+            met |= strncmp(a, other, letters) == 0;
+            same |= strncmp(a, other, all) == 0;
+        }
+        if (met && !same)
+            return true;
+    }
+    return false;
 }
 
 /* 0 when they are not the same words, else how alike. The new text is `d->text`, marked in `seen`.
  */
 static double alike(Dedup *d, const Entry *entry, const Entry *fresh)
 {
-    if (!same_numbers(entry->numbers, entry->cut, d->numbers->str, fresh->cut))
-        return 0;
     if (entry->length < SHORTEST || fresh->length < SHORTEST)
+        return 0;
+    Numbers numbers = compare_numbers(entry->numbers, entry->cut, fresh->numbers, fresh->cut);
+    if (numbers == NUMBERS_DIFFER || links_differ(entry->links, fresh->links))
         return 0;
     bool cut = entry->cut || fresh->cut;
     uint16_t less = MIN(entry->trigrams, fresh->trigrams),
@@ -260,8 +303,10 @@ static double alike(Dedup *d, const Entry *entry, const Entry *fresh)
         both += d->seen[gram] == d->fresh;
     }
     double share = (double)both / (less + more - both);
-    if (share >= ALIKE)
+    if (share >= (numbers == NUMBERS_SAME ? ALIKE : ALIKE_BUT_NUMBERS))
         return share;
+    if (numbers != NUMBERS_SAME)
+        return 0;
     /* a cut text is the beginning of the other */
     bool shorter_is_cut = entry->trigrams <= fresh->trigrams ? entry->cut : fresh->cut;
     if (cut && shorter_is_cut && both >= CONTAINED * less) {
@@ -272,12 +317,46 @@ static double alike(Dedup *d, const Entry *entry, const Entry *fresh)
     return 0;
 }
 
+/* Appends letters, a blank, digits, a blank: of a link or handle that has digits. "user4711" is
+ * what exports call somebody whose name is not to be known; it tells nothing apart. */
+static void read_link(GString *out, const Normalised *n, Span span)
+{
+    const char *text = n->source->str + span.from;
+    gsize before = out->len, size = MIN(span.size, MOST_LINKS);
+    if (before >= MOST_LINKS)
+        return;
+    for (gsize i = 0; i < size; i++)
+        if (g_ascii_isalpha(text[i]))
+            g_string_append_c(out, g_ascii_tolower(text[i]));
+    bool nobody = strcmp(out->str + before, "user") == 0;
+    g_string_append_c(out, ' ');
+    gsize digits = out->len;
+    for (gsize i = 0; i < size; i++)
+        if (g_ascii_isdigit(text[i]))
+            g_string_append_c(out, text[i]);
+    if (out->len == digits || nobody)
+        g_string_truncate(out, before);
+    else
+        g_string_append_c(out, ' ');
+}
+
+static void read_links(GString *out, const Normalised *n)
+{
+    g_string_truncate(out, 0);
+    for (guint i = 0; i < n->urls->len; i++)
+        read_link(out, n, g_array_index(n->urls, Span, i));
+    for (guint i = 0; i < n->handles->len; i++)
+        read_link(out, n, g_array_index(n->handles, Span, i));
+    read_link(out, n, n->retweet_of);
+}
+
 /* Fills `fresh` and the scratch texts from a message. */
 static void read_message(Dedup *d, const Normalised *n, Entry *fresh)
 {
     uint64_t exact = 0;
     g_string_truncate(d->text, 0);
     g_string_truncate(d->numbers, 0);
+    read_links(d->links, n);
     for (guint i = 0; i < n->tokens->len; i++) {
         const Token *token = normalised_token(n, i);
         const char *bytes = normalised_bytes(n, token);
@@ -286,7 +365,7 @@ static void read_message(Dedup *d, const Normalised *n, Entry *fresh)
             continue;
         if (d->text->len + token->length <= KEPT)
             g_string_append_len(d->text, bytes, token->length);
-        if (!(token->flags & TOKEN_NUMBER) || d->numbers->len > 200)
+        if (!(token->flags & TOKEN_NUMBER) || d->numbers->len > MOST_NUMBERS)
             continue;
         for (uint32_t k = 0; k < token->length; k++)
             if (g_ascii_isdigit(bytes[k]))
@@ -297,12 +376,14 @@ static void read_message(Dedup *d, const Normalised *n, Entry *fresh)
     fresh->cut = n->cut;
     fresh->length = d->text->len;
     fresh->text = d->text->str;
+    fresh->numbers = d->numbers->str;
+    fresh->links = d->links->str;
 }
 
 static const Entry *find(Dedup *d, const Entry *fresh)
 {
     const uint64_t *number = g_hash_table_lookup(d->exact, &fresh->exact);
-    if (number)
+    if (number && !links_differ(entry_of(d, *number)->links, fresh->links))
         return entry_of(d, *number);
     const Entry *best = NULL;
     double most = 0;
@@ -366,6 +447,7 @@ void dedup_take(Dedup *d, const Normalised *n, int64_t id, int64_t at, int64_t p
     }
     fresh.text = g_strndup(d->text->str, d->text->len);
     fresh.numbers = g_strdup(d->numbers->str);
+    fresh.links = g_strdup(d->links->str);
     uint64_t number = d->end++;
     *entry_of(d, number) = fresh;
     note_entry(d, &fresh, number);
@@ -414,7 +496,17 @@ void dedup_put(const Dedup *d, GByteArray *out)
         state_put(out, entry->cut | (own && *own == entry->id) << 1 | entry->by_person << 2);
         state_put_text(out, entry->text);
         state_put_text(out, entry->numbers);
+        state_put_text(out, entry->links);
     }
+}
+
+/* Is it words with a blank behind each, and a multiple of `times` of them? */
+static bool are_words(const char *text, int times)
+{
+    int words = 0;
+    for (gsize i = 0; text && text[i]; i++)
+        words += text[i] == ' ';
+    return text && words % times == 0 && (!*text || g_str_has_suffix(text, " "));
 }
 
 static void read_entry(Dedup *d, StateReader *in, uint64_t number)
@@ -431,9 +523,12 @@ static void read_entry(Dedup *d, StateReader *in, uint64_t number)
     entry.by_person = flags & 4;
     entry.text = state_get_text(in);
     entry.numbers = state_get_text(in);
-    if (!entry.text || !entry.numbers || strlen(entry.text) > KEPT) {
+    entry.links = state_get_text(in);
+    if (!entry.text || !are_words(entry.numbers, 1) || !are_words(entry.links, 2) ||
+        strlen(entry.text) > KEPT) {
         g_free(entry.text);
         g_free(entry.numbers);
+        g_free(entry.links);
         in->bad = true;
         return;
     }

@@ -6,7 +6,8 @@
 #define WINDOW ((int64_t)24 * 3600 * 1000000)
 #define FORGET_AFTER ((int64_t)15 * 24 * 3600 * 1000000) /* longer than a cluster lives */
 #define FEWEST 4                                         /* people */
-#define PER_NORMAL 0.35  /* times the square root of the people who complain about else in a day */
+#define PER_NORMAL 0.35 /* times the square root of what else came in within a day */
+#define COPY_WEIGHS 0.5 /* somebody who only repeats the words of another */
 #define MOST_SEEN 64    /* people of a cluster that are told apart; it is long suspected by then */
 #define TIDY_EVERY 4096 /* messages */
 #define COMPLAINS 0.4   /* mean score from which a cluster consists of complaints */
@@ -14,6 +15,7 @@
 
 typedef struct Seen {
     int64_t person, at;
+    bool copy; /* has only repeated the words of others */
 } Seen;
 
 typedef struct Watch {
@@ -26,7 +28,7 @@ typedef struct Watch {
 
 struct Emerge {
     GHashTable *watches; /* cluster -> Watch */
-    double normal;       /* people a day, fading; those in settled clusters not counted */
+    double normal;       /* complaints of the last day, fading */
     int64_t now;
     int64_t strangers; /* people without a number so far; theirs are negative */
     int since_tidy;
@@ -67,7 +69,7 @@ static Watch *watch_of(Emerge *e, int64_t cluster)
     return watch;
 }
 
-static void see(Watch *watch, int64_t person, int64_t at)
+static void see(Watch *watch, int64_t person, int64_t at, bool copy)
 {
     watch->last_at = MAX(watch->last_at, at);
     if (!watch->seen)
@@ -76,20 +78,28 @@ static void see(Watch *watch, int64_t person, int64_t at)
         Seen *seen = &g_array_index(watch->seen, Seen, i);
         if (seen->person == person) {
             seen->at = MAX(seen->at, at);
+            seen->copy &= copy;
             return;
         }
     }
-    Seen seen = {person, at};
+    Seen seen = {person, at, copy};
     if (watch->seen->len >= MOST_SEEN)
         g_array_remove_index(watch->seen, 0);
     g_array_append_val(watch->seen, seen);
 }
 
-static int people_since(const Watch *watch, int64_t since)
+/* Different people lately, and how much they weigh. */
+static int people_since(const Watch *watch, int64_t since, double *weight)
 {
     int people = 0;
-    for (guint i = 0; i < watch->seen->len; i++)
-        people += g_array_index(watch->seen, Seen, i).at >= since;
+    *weight = 0;
+    for (guint i = 0; i < watch->seen->len; i++) {
+        const Seen *seen = &g_array_index(watch->seen, Seen, i);
+        if (seen->at < since)
+            continue;
+        people++;
+        *weight += seen->copy ? COPY_WEIGHS : 1;
+    }
     return people;
 }
 
@@ -116,7 +126,7 @@ bool emerge_complains(const Emerge *e, int64_t cluster)
     return watch && complains(watch);
 }
 
-int emerge_take(Emerge *e, int64_t cluster, int64_t person, int64_t at, double complaint)
+int emerge_take(Emerge *e, int64_t cluster, int64_t person, int64_t at, double complaint, bool copy)
 {
     if (e->now != G_MININT64 && at > e->now)
         e->normal *= exp(-(double)(at - e->now) / WINDOW);
@@ -126,18 +136,16 @@ int emerge_take(Emerge *e, int64_t cluster, int64_t person, int64_t at, double c
         g_hash_table_foreach_remove(e->watches, is_over, e);
     }
     Watch *watch = watch_of(e, cluster);
-    see(watch, person ? person : -++e->strangers, at);
+    see(watch, person ? person : -++e->strangers, at, copy);
     watch->score += complaint;
     watch->messages++;
-    if (watch->settled)
-        return 0;
     e->normal += complaint;
-    if (!complains(watch))
+    if (watch->settled || !complains(watch))
         return 0;
-    int people = people_since(watch, e->now - WINDOW);
-    if (people < FEWEST || people < PER_NORMAL * sqrt(MAX(0, e->normal - people)))
+    double weight;
+    int people = people_since(watch, e->now - WINDOW, &weight);
+    if (weight < FEWEST || weight < PER_NORMAL * sqrt(MAX(0, e->normal - people)))
         return 0;
-    e->normal = MAX(0, e->normal - people);
     settle(watch);
     return people;
 }
@@ -155,7 +163,7 @@ void emerge_merge(Emerge *e, int64_t from, int64_t into)
         settle(watch);
     for (guint i = 0; old->seen && i < old->seen->len; i++) {
         const Seen *seen = &g_array_index(old->seen, Seen, i);
-        see(watch, seen->person, seen->at);
+        see(watch, seen->person, seen->at, seen->copy);
     }
     g_hash_table_remove(e->watches, &from);
 }
@@ -202,6 +210,7 @@ void emerge_put(const Emerge *e, GByteArray *out)
         for (guint k = 0; k < seen; k++) {
             state_put(out, g_array_index(watch->seen, Seen, k).person);
             state_put(out, g_array_index(watch->seen, Seen, k).at);
+            state_put(out, g_array_index(watch->seen, Seen, k).copy);
         }
     }
 }
@@ -220,9 +229,10 @@ Emerge *emerge_get(StateReader *in)
             settle(watch);
         watch->score = state_get_double(in);
         watch->messages = state_get(in);
-        for (uint32_t k = state_get_count(in, 16); k > 0; k--) {
+        for (uint32_t k = state_get_count(in, 24); k > 0; k--) {
             Seen seen = {.person = state_get(in)};
             seen.at = state_get(in);
+            seen.copy = state_get(in);
             if (watch->seen)
                 g_array_append_val(watch->seen, seen);
         }

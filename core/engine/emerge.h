@@ -12,9 +12,11 @@ void emerge_free(Emerge *emerge);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Emerge, emerge_free)
 
 /* A message by `person` (0: unknown, taken for somebody else each time) in `cluster`; `complaint`
- * is how much of a complaint it is by itself, 0..1. Gives the number of different people in the
+ * is how much of a complaint it is by itself, 0..1, `copy` that it repeats another's words, which
+ * counts half. Gives the number of different people in the
  * cluster lately if it is to be suspected now, else 0. */
-int emerge_take(Emerge *emerge, int64_t cluster, int64_t person, int64_t at, double complaint);
+int emerge_take(Emerge *emerge, int64_t cluster, int64_t person, int64_t at, double complaint,
+                bool copy);
 
 /* Does the cluster consist of complaints, taken together? */
 bool emerge_complains(const Emerge *emerge, int64_t cluster);

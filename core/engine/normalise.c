@@ -178,19 +178,25 @@ static inline bool is_handle_char(char c)
     return g_ascii_isalnum(c) || c == '_' || c == '.' || c == '-';
 }
 
-/* The length of the link that starts at `i`, or 0. */
+static uint32_t to_blank(const char *s, uint32_t i, uint32_t n)
+{
+    uint32_t at = i;
+    while (at < n && !is_blank(s[at]) && !strchr("<>\"", s[at]))
+        at++;
+    return at - i;
+}
+
+/* The length of the link that starts at `i`, or 0. Any short word before ":/" will do for a scheme:
+ * people mistype those too. */
 static uint32_t url_at(const char *s, uint32_t i, uint32_t n)
 {
-    static const char *const starts[] = {"http://", "https://", "www.", "ftp://"};
-    for (gsize k = 0; k < G_N_ELEMENTS(starts); k++) {
-        uint32_t length = strlen(starts[k]);
-        if (n - i < length || g_ascii_strncasecmp(s + i, starts[k], length) != 0)
-            continue;
-        while (i + length < n && !is_blank(s[i + length]) && !strchr("<>\"", s[i + length]))
-            length++;
-        return length;
-    }
-    return 0;
+    uint32_t at = i;
+    while (at < n && at < i + 6 && g_ascii_isalpha(s[at]))
+        at++;
+    bool scheme = at >= i + 3 && at + 2 < n && s[at] == ':' && s[at + 1] == '/';
+    bool host =
+        at == i + 3 && at + 1 < n && s[at] == '.' && g_ascii_strncasecmp(s + i, "www", 3) == 0;
+    return scheme || host ? to_blank(s, i, n) : 0;
 }
 
 /* The length of "@anna" or "@anna@example.org" at `i`, or 0. */
@@ -346,6 +352,9 @@ static uint32_t take_word(Normalised *n, uint32_t i, uint32_t flags)
         }
         if (stands_alone(c) && n->canon->len > start)
             break;
+        if (c == 'h' && i > from && length - i > 8 && memcmp(s + i, "http", 4) == 0 &&
+            url_at(s, i, length) > 0)
+            break; /* a link without a blank before it */
         Fold space;
         const Fold *fold = fold_of(c, &space);
         bool same =
@@ -399,20 +408,21 @@ static bool token_is(const Normalised *n, const Token *token, const char *word)
 }
 
 /* Takes "rt", "mt" or "via" off again when a handle follows. */
-static void take_retweet(Normalised *n, uint32_t handle, uint32_t size)
+static bool take_retweet(Normalised *n, uint32_t handle, uint32_t size)
 {
     if (n->tokens->len == 0)
-        return;
+        return false;
     const Token *last = normalised_token(n, n->tokens->len - 1);
     if (handle - (last->from + last->size) > 2)
-        return;
+        return false;
     if (!token_is(n, last, "rt") && !token_is(n, last, "mt") && !token_is(n, last, "via"))
-        return;
+        return false;
     n->retweet = true;
     n->retweet_of = (Span){handle + 1, size - 1};
     g_string_truncate(n->canon, last->start);
     g_string_truncate(n->plain, n->plain->len - MIN(n->plain->len, handle - last->from));
     g_array_set_size(n->tokens, n->tokens->len - 1);
+    return true;
 }
 
 /* A text that ends with an ellipsis right behind a word was cut by its network. */
@@ -462,8 +472,8 @@ void normalise(Normalised *n, const char *text, gssize length)
         }
         if (c == '@' && (taken = handle_at(s, i, size)) > 0) {
             Span span = {i, taken};
-            take_retweet(n, i, taken);
-            g_array_append_val(n->handles, span);
+            if (!take_retweet(n, i, taken))
+                g_array_append_val(n->handles, span);
             i += taken;
             if (i < size && s[i] == ':' && n->retweet)
                 i++;
@@ -501,7 +511,7 @@ void normalise(Normalised *n, const char *text, gssize length)
         if (kind == KIND_LETTER || kind == KIND_DIGIT) {
             next = take_word(n, i, hashtag ? TOKEN_HASHTAG : 0);
             g_string_append_len(n->plain, s + i, next - i);
-            fresh = false;
+            fresh = next < size && s[next] == 'h';
         } else {
             if (kind == KIND_SYMBOL)
                 add_symbol(n, s + i, next - i, i, next);

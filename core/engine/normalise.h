@@ -37,7 +37,7 @@ typedef struct Normalised {
     GString *plain;  /* `source` without links, handles and retweet marks: for the language */
     GString *canon;  /* the tokens, one blank between them */
     GArray *tokens;  /* Token */
-    GArray *urls, *handles;      /* Span */
+    GArray *urls, *handles;      /* Span; without the handles of retweet marks */
     bool retweet;                /* "RT @anna: ..." or "... via @anna" */
     Span retweet_of;             /* the handle it names, without @; size 0 when none */
     int questions, exclamations; /* how many ? and ! */

@@ -12,7 +12,6 @@
 #define MAGIC 0x0000575245574b42u /* to tell other bytes from a state */
 #define VERSION 1                 /* of what is saved, and of what its numbers mean */
 #define CHATTER 0.15              /* below this score a message is clearly no complaint */
-#define COPY_TEACHES 0.5          /* of what a message in new words teaches a cluster */
 
 struct Pipeline {
     bool for_all;
@@ -99,14 +98,13 @@ static void read_message(Pipeline *p, const PipelineMessage *message)
     language_of(p->normalised, message->lang, p->lang);
 }
 
-static ClusterMessage cluster_message(Pipeline *p, const PipelineMessage *message, double weight)
+static ClusterMessage cluster_message(Pipeline *p, const PipelineMessage *message)
 {
     words_features(p->words, p->normalised, p->features);
     return (ClusterMessage){.at = message->at,
                             .lang = p->lang,
                             .features = p->features,
-                            .source = p->normalised->source->str,
-                            .weight = weight};
+                            .source = p->normalised->source->str};
 }
 
 void pipeline_take(Pipeline *p, const PipelineMessage *message, PipelineVerdict *verdict)
@@ -121,16 +119,18 @@ void pipeline_take(Pipeline *p, const PipelineMessage *message, PipelineVerdict 
     dedup_take(p->dedup, p->normalised, message->id, message->at, message->person, &duplicate);
     verdict->duplicate_of = duplicate.of;
     verdict->same_person = duplicate.same_person;
-    if (verdict->complaint < CHATTER && !p->for_all)
+    ClusterMessage input = cluster_message(p, message);
+    if (verdict->complaint < CHATTER && !p->for_all) {
+        clusterer_hear(p->clusterer, &input);
         return;
-
-    ClusterMessage input = cluster_message(p, message, duplicate.of ? COPY_TEACHES : 1);
+    }
     int64_t cluster = clusterer_take(p->clusterer, &input, duplicate.cluster, &verdict->confidence);
     dedup_note_cluster(p->dedup, message->id, cluster, false);
     verdict->cluster = cluster;
     take_merges(p, message->at);
     cluster = clusterer_current(p->clusterer, cluster);
-    int people = emerge_take(p->emerge, cluster, message->person, message->at, verdict->complaint);
+    int people = emerge_take(p->emerge, cluster, message->person, message->at, verdict->complaint,
+                             duplicate.of != 0);
     verdict->is_complaint |= emerge_complains(p->emerge, cluster);
     if (people > 0)
         push_event(p, (PipelineEvent){PIPELINE_SUSPECT, cluster, 0, message->at, people});
@@ -151,7 +151,7 @@ int64_t pipeline_current(const Pipeline *p, int64_t cluster)
 int64_t pipeline_move(Pipeline *p, const PipelineMessage *message, int64_t cluster)
 {
     read_message(p, message);
-    ClusterMessage input = cluster_message(p, message, 1);
+    ClusterMessage input = cluster_message(p, message);
     int64_t from = dedup_cluster(p->dedup, message->id);
     int64_t now_in = clusterer_move(p->clusterer, &input, from, cluster);
     dedup_note_cluster(p->dedup, message->id, now_in, true);

@@ -90,10 +90,16 @@ uint32_t terms_number(Terms *terms, uint64_t hash)
     return number;
 }
 
-void terms_count(Terms *terms, uint32_t number, double weight, const char *text, gsize length)
+void terms_count(Terms *terms, uint32_t number, uint8_t lang, const char *text, gsize length)
 {
     Term *term = &terms->all[number];
-    term->messages += weight;
+    term->messages++;
+    if (term->lang == lang) {
+        term->lead++;
+    } else if (--term->lead < 0) { /* the majority, found in one pass (Boyer and Moore) */
+        term->lang = lang;
+        term->lead = 1;
+    }
     if (length > MOST_TEXT) {
         length = MOST_TEXT;
         while (length > 0 && ((uint8_t)text[length] & 0xc0) == 0x80)
@@ -108,9 +114,9 @@ void terms_count(Terms *terms, uint32_t number, double weight, const char *text,
     }
 }
 
-void terms_count_message(Terms *terms, double weight)
+void terms_count_message(Terms *terms)
 {
-    terms->messages += weight;
+    terms->messages++;
     if (terms->unused->len == 0 && terms->length >= terms->sweep_at) {
         sweep(terms);
         terms->sweep_at = MAX(MOST_TERMS, terms->length + MOST_TERMS / 8 - terms->unused->len);
@@ -118,8 +124,10 @@ void terms_count_message(Terms *terms, double weight)
     if (terms->messages < FADE_AT)
         return;
     terms->messages /= 2;
-    for (uint32_t i = 0; i < terms->length; i++)
+    for (uint32_t i = 0; i < terms->length; i++) {
         terms->all[i].messages /= 2;
+        terms->all[i].lead /= 2;
+    }
 }
 
 static float size_of(const float *sizes, gsize stride, uint32_t cluster)
@@ -180,7 +188,9 @@ void terms_put(const Terms *terms, GByteArray *out)
             continue;
         state_put_double(out, term->messages);
         state_put(out, term->holders);
-        state_put(out, term->room | term->hand << 8);
+        state_put(out, term->lang);
+        state_put(out, (uint32_t)term->lead);
+        state_put(out, term->room | term->hand << 8 | term->concept << 16);
         state_put(out, (uint16_t)term->votes);
         state_put_text(out, term->text);
         state_put(out, term->length);
@@ -206,9 +216,12 @@ bool terms_get(Terms *terms, StateReader *in)
             continue;
         term->messages = state_get_double(in);
         term->holders = state_get(in);
+        term->lang = state_get(in);
+        term->lead = (int32_t)state_get(in);
         uint64_t packed = state_get(in);
         term->room = packed;
         term->hand = packed >> 8;
+        term->concept = packed >> 16 & 1;
         term->votes = (int16_t)state_get(in);
         term->text = state_get_text(in);
         uint32_t length = state_get_count(in, 8);

@@ -10,10 +10,13 @@
 
 typedef struct Term {
     uint64_t hash;
-    double messages;    /* weighted number of messages with it */
+    double messages;    /* with it, of those below */
     uint32_t holders;   /* clusters that count it */
     uint32_t *clusters; /* some of them: places in the cluster table */
     uint8_t length, room, hand;
+    uint8_t lang;  /* the language it is in most */
+    int32_t lead;  /* by how many messages that one is ahead of all others together, about */
+    bool concept;  /* means the same in every language */
     int16_t votes; /* for `text` */
     char *text;    /* as most people write it */
 } Term;
@@ -23,7 +26,7 @@ typedef struct Terms {
     uint32_t length, room;
     uint32_t *index, index_size; /* hash table of numbers */
     GArray *unused;              /* numbers */
-    double messages;             /* weighted number of all messages */
+    double messages;             /* all of them; the past fades */
     uint32_t sweep_at;           /* how many there may be before unused ones are looked for */
 } Terms;
 
@@ -35,10 +38,10 @@ uint32_t terms_number(Terms *terms, uint64_t hash);
 /* TERM_NONE if it is unknown. */
 uint32_t terms_find(const Terms *terms, uint64_t hash);
 
-/* Counts a message that has it, written as `text`. */
-void terms_count(Terms *terms, uint32_t number, double weight, const char *text, gsize length);
+/* Counts a message in `lang` that has it, written as `text`. */
+void terms_count(Terms *terms, uint32_t number, uint8_t lang, const char *text, gsize length);
 /* Counts a whole message, and lets the past fade. */
-void terms_count_message(Terms *terms, double weight);
+void terms_count_message(Terms *terms);
 
 /* `size` gives how big a cluster is: where there is no room, the smallest of a few gives way. */
 void terms_add_holder(Terms *terms, uint32_t number, uint32_t cluster, const float *sizes,

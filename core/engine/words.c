@@ -4,9 +4,8 @@
 #include <string.h>
 
 #define DATA "/breakwater/core/engine/data/"
-#define MOST_CONCEPTS 3  /* that one word can mean: Kreditkartenzahlung */
-#define MOST_PHRASE 4    /* words in a phrase */
-#define MOST_FEATURES 64 /* of one message: what a long mail begins with */
+#define MOST_CONCEPTS 3 /* that one word can mean: Kreditkartenzahlung */
+#define MOST_PHRASE 4   /* words in a phrase */
 #define MOST_REMEMBERED 65536
 #define SHORTEST_PATTERN 3
 
@@ -257,7 +256,7 @@ static const Phrase *phrase_at(const Words *words, const Normalised *n, guint at
 static void add_feature(GArray *features, uint64_t hash, const Token *first, const Token *last,
                         uint32_t flags)
 {
-    if (features->len >= MOST_FEATURES)
+    if (features->len >= WORDS_MOST_FEATURES)
         return;
     for (guint i = 0; i < features->len; i++)
         if (g_array_index(features, Feature, i).hash == hash)
@@ -269,7 +268,7 @@ static void add_feature(GArray *features, uint64_t hash, const Token *first, con
 void words_features(Words *words, const Normalised *n, GArray *features)
 {
     g_array_set_size(features, 0);
-    for (guint i = 0; i < n->tokens->len && features->len < MOST_FEATURES; i++) {
+    for (guint i = 0; i < n->tokens->len && features->len < WORDS_MOST_FEATURES; i++) {
         const Token *token = normalised_token(n, i);
         const Meaning *meaning = meaning_of(words, normalised_bytes(n, token), token);
         uint32_t flags = (token->flags & TOKEN_NUMBER ? FEATURE_NUMBER : 0) |

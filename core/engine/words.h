@@ -4,6 +4,8 @@
 #pragma once
 #include "core/engine/normalise.h"
 
+#define WORDS_MOST_FEATURES 64 /* of one message: what a long mail begins with */
+
 typedef struct Words Words;
 
 typedef enum FeatureFlags {

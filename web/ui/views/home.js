@@ -10,9 +10,9 @@ function sentence(o) {
     if (o.spike) {
         return `${people(o.spike.people)} complain every 5 minutes since ${moment(o.spike.since, now.value)}; ${o.spike.normal < 0.5 ? "fewer than 1" : number(Math.round(o.spike.normal))} is normal for this hour.`;
     }
-    if (o.views.incidents) return `${some(o.views.incidents, "incident")} ${o.views.incidents === 1 ? "is" : "are"} open. Complaints are within what is normal for this hour.`;
-    if (o.views.waiting) return `No incident is open. ${people(o.views.waiting)} ${o.views.waiting === 1 ? "waits" : "wait"} for an answer.`;
-    return "No incident is open and nobody waits.";
+    const open = o.views.incidents ? `${some(o.views.incidents, "incident")} ${o.views.incidents === 1 ? "is" : "are"} open` : "No incident is open";
+    if (!o.views.waiting) return `${open}, nobody waits for a person.`;
+    return `${open}, ${people(o.views.waiting)} ${o.views.waiting === 1 ? "waits" : "wait"} for a person.`;
 }
 
 export function Home() {

@@ -469,7 +469,7 @@ static bool begin(Collector *collector, const char *url, int64_t brand, int64_t 
 {
     if (!collector->db) {
         g_autoptr(Db) db = db_open(url, "breakwater_collect", error);
-        if (!db || !db_listen(db, "outbox", error))
+        if (!db || !db_ask_by_key(db, error) || !db_listen(db, "outbox", error))
             return false;
         collector->db = g_steal_pointer(&db);
     } else if (!db_reconnect(collector->db, error)) {

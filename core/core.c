@@ -643,7 +643,7 @@ int core_run(const char *database_url)
             g_usleep(G_USEC_PER_SEC);
         if (!core.db) {
             g_autoptr(Db) db = db_open(database_url, "breakwater_core", &error);
-            ready = db && db_listen(db, "intake", &error);
+            ready = db && db_ask_by_key(db, &error) && db_listen(db, "intake", &error);
             if (ready)
                 core.db = g_steal_pointer(&db);
         } else {

@@ -30,6 +30,7 @@ struct Db {
     GHashTable *prepared; /* sql text -> statement name */
     GPtrArray *listening;
     int next_statement;
+    bool by_key;
 };
 
 struct DbResult {
@@ -454,12 +455,23 @@ bool db_is_alive(const Db *db)
     return PQstatus(db->conn) == CONNECTION_OK;
 }
 
+bool db_ask_by_key(Db *db, GError **error)
+{
+    db->by_key = true;
+    return db_script(db,
+                     "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;"
+                     "set plan_cache_mode = force_generic_plan; set jit = off",
+                     error);
+}
+
 bool db_reconnect(Db *db, GError **error)
 {
     g_hash_table_remove_all(db->prepared);
     PQreset(db->conn);
     if (PQstatus(db->conn) != CONNECTION_OK)
         return fail(db, NULL, error);
+    if (db->by_key && !db_ask_by_key(db, error))
+        return false;
     for (guint i = 0; i < db->listening->len; i++) {
         g_autofree char *sql =
             g_strdup_printf("listen %s", (char *)g_ptr_array_index(db->listening, i));

@@ -70,6 +70,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Db, db_close)
  * to is listened to again; an open transaction and session locks are gone. */
 bool db_reconnect(Db *db, GError **error);
 bool db_is_alive(const Db *db);
+/* For a connection that asks by key alone: tells the planner so. The statistics of a table that has
+ * just been filled would mislead it into reading all of it. Holds after db_reconnect too. */
+bool db_ask_by_key(Db *db, GError **error);
 
 DbResult *db_query_n(Db *db, GError **error, const char *sql, size_t count, const DbParam *params);
 #define db_query(db, error, sql, ...)                                                              \

@@ -89,8 +89,7 @@ static bool take_setting(const Connector *connector, Channel *channel, const cha
     if (field->secret && equals[1] != '@')
         return bw_fail(
             error, BW_ERROR_INVALID,
-            "%s is a secret and does not belong on the command line: give %s=@FILE, or leave "
-            "it out to be asked",
+            "%s is a secret and does not belong on the command line: give %s=@FILE, or leave it out to be asked",
             name, name);
     g_autofree char *value =
         field->secret ? read_secret_file(equals + 2, error) : g_strdup(equals + 1);

@@ -50,8 +50,7 @@ static bool choose_user(Local *local, GError **error)
     }
     return bw_fail(
         error, BW_ERROR_DENIED,
-        "PostgreSQL does not run as root and there is no user 'breakwater' or 'postgres': "
-        "make one (useradd --system breakwater) or start as an ordinary user");
+        "PostgreSQL does not run as root and there is no user 'breakwater' or 'postgres': make one (useradd --system breakwater) or start as an ordinary user");
 }
 
 /* May the user pass through all folders above the path? */
@@ -121,8 +120,7 @@ static bool make_private(const Local *local, const char *path, GError **error)
     if (lstat(path, &info) < 0 || !S_ISDIR(info.st_mode) || info.st_uid != local->uid)
         return bw_fail(
             error, BW_ERROR_DENIED,
-            "the data directory %s belongs to another user: start as that user, or choose "
-            "another --data-dir",
+            "the data directory %s belongs to another user: start as that user, or choose another --data-dir",
             path);
     if (chmod(path, 0700) < 0)
         return bw_fail(error, BW_ERROR_DENIED, "cannot close %s to others: %s", path,
@@ -240,15 +238,14 @@ char *local_postgres_bin(const Local *local, GError **error)
         return bin;
     g_free(bin);
     if (wanted)
-        bw_fail(error, BW_ERROR_DENIED,
-                "the data directory %s was made by PostgreSQL %d, which is not installed: install "
-                "postgresql-%d, or choose another --data-dir",
-                local->directory, wanted, wanted);
+        bw_fail(
+            error, BW_ERROR_DENIED,
+            "the data directory %s was made by PostgreSQL %d, which is not installed: install postgresql-%d, or choose another --data-dir",
+            local->directory, wanted, wanted);
     else
         bw_fail(
             error, BW_ERROR_DENIED,
-            "PostgreSQL is not installed: run 'make deps' (Debian's package postgresql), or use a "
-            "server you have with --database-url");
+            "PostgreSQL is not installed: run 'make deps' (Debian's package postgresql), or use a server you have with --database-url");
     return NULL;
 }
 

@@ -80,8 +80,7 @@ GPtrArray *delivery_claim(Db *db, int64_t brand, int64_t channel, int limit, GEr
         " t as (insert into delivery_attempt (brand_id, delivery_id, number, started_at)"
         "  select brand_id, id, attempts, clock_timestamp() from taken returning *)"
         " select d.brand_id, d.id, d.channel_id, d.conversation_id, d.person_id, d.message_id,"
-        "  d.update_id, d.attempts, d.visibility = 'direct' as direct, d.user_id is null as "
-        "automatic,"
+        "  d.update_id, d.attempts, d.visibility = 'direct' as direct, d.user_id is null as automatic,"
         "  d.state, d.lang, d.body, t.started_at, false as handed, m.external_id as to_external_id,"
         "  m.subject, c.thread, m.extra, m.sent_at, a.external_id as author_id, a.handle, a.name"
         " from taken d join message m on m.brand_id = d.brand_id and m.id = d.message_id"
@@ -148,23 +147,21 @@ static bool end_attempt(Db *db, const Delivery *delivery, const char *outcome, c
 static bool store_own(Db *db, const Delivery *delivery, const char *external_id,
                       const char *permalink, GError **error)
 {
-    return db_run(db, error,
-                  "with own as (insert into message (brand_id, channel_id, conversation_id, "
-                  "external_id, inbound,"
-                  "   visibility, network, lang, body, permalink, parent, extra, sent_at)"
-                  "  select $1, $2, $3, $4, false, case when $5 then 'direct' else 'public' end, "
-                  "m.network, $6,"
-                  "   $7, $8, m.external_id, jsonb_build_object('delivery', $9::bigint::text), "
-                  "clock_timestamp()"
-                  "  from message m where m.brand_id = $1 and m.id = $10"
-                  "  on conflict (brand_id, channel_id, external_id) do update"
-                  "   set extra = coalesce(message.extra, '{}') || excluded.extra"
-                  "  returning id)"
-                  " insert into intake (brand_id, message_ids) select $1, array_agg(id) from own",
-                  db_int(delivery->brand), db_int(delivery->channel),
-                  db_int(delivery->conversation), db_text(external_id), db_bool(delivery->direct),
-                  db_text(delivery->lang), db_text(delivery->body), db_text(permalink),
-                  db_int(delivery->id), db_int(delivery->message));
+    return db_run(
+        db, error,
+        "with own as (insert into message (brand_id, channel_id, conversation_id, external_id, inbound,"
+        "   visibility, network, lang, body, permalink, parent, extra, sent_at)"
+        "  select $1, $2, $3, $4, false, case when $5 then 'direct' else 'public' end, m.network, $6,"
+        "   $7, $8, m.external_id, jsonb_build_object('delivery', $9::bigint::text), clock_timestamp()"
+        "  from message m where m.brand_id = $1 and m.id = $10"
+        "  on conflict (brand_id, channel_id, external_id) do update"
+        "   set extra = coalesce(message.extra, '{}') || excluded.extra"
+        "  returning id)"
+        " insert into intake (brand_id, message_ids) select $1, array_agg(id) from own",
+        db_int(delivery->brand), db_int(delivery->channel), db_int(delivery->conversation),
+        db_text(external_id), db_bool(delivery->direct), db_text(delivery->lang),
+        db_text(delivery->body), db_text(permalink), db_int(delivery->id),
+        db_int(delivery->message));
 }
 
 bool delivery_sent(Db *db, const Delivery *delivery, const char *external_id, const char *permalink,

@@ -13,7 +13,7 @@
     "  (select distinct on (m.lang) left(g.body, 160) as text, m.first_at from"                    \
     "   (select * from member where brand_id = $1 and incident_id = n.id and removed_at is null"   \
     "    limit 40) m join message g on g.brand_id = $1 and g.id = m.message_id"                    \
-    "   order by m.lang, m.first_at) one order by first_at limit 3) few) s on true"               \
+    "   order by m.lang, m.first_at) one order by first_at limit 3) few) s on true"                \
     " left join lateral (select array_agg(coalesce(v.people, 0) order by b) as spark"              \
     "  from generate_series(to_timestamp(floor(extract(epoch from now()) / 300) * 300)"            \
     "   - interval '115 min', now(), '5 min') b left join volume v on v.brand_id = $1"             \

@@ -173,8 +173,9 @@ static bool add_authors(MessageWriter *writer, const GPtrArray *fresh, GError **
         "  on conflict (brand_id, network, external_id) do nothing"
         "  returning id, network, external_id, handle, name)"
         " select * from made union all"
-        " select a.id, a.network, a.external_id, a.handle, a.name from author a join offered o"
-        "  on a.brand_id = $1 and a.network = o.network and a.external_id = o.external_id",
+        " select a.id, a.network, a.external_id, a.handle, a.name from offered o cross join lateral"
+        "  (select * from author a where a.brand_id = $1 and a.network = o.network"
+        "   and a.external_id = o.external_id limit 1) a",
         db_int(writer->brand), db_ints(ids), db_texts(networks), db_texts(externals),
         db_texts(handles), db_texts(names));
     if (!result)
@@ -271,9 +272,9 @@ static bool find_conversations(MessageWriter *writer, const GPtrArray *messages,
                  "  on conflict (brand_id, channel_id, thread, author_id) do nothing"
                  "  returning id, author_id, thread)"
                  " select * from made union all"
-                 " select c.id, c.author_id, c.thread from conversation c join offered o"
-                 "  on c.brand_id = $1 and c.channel_id = $2 and c.thread = o.thread"
-                 "  and c.author_id = o.author_id",
+                 " select c.id, c.author_id, c.thread from offered o cross join lateral"
+                 "  (select * from conversation c where c.brand_id = $1 and c.channel_id = $2"
+                 "   and c.thread = o.thread and c.author_id = o.author_id limit 1) c",
                  db_int(writer->brand), db_int(writer->channel), db_ints(ids), db_ints(authors),
                  db_texts(threads));
     if (!result)

@@ -45,10 +45,10 @@ static bool version_of(Db *db, int *version, GError **error)
 
 static bool too_new(int version, int known, GError **error)
 {
-    return bw_fail(error, BW_ERROR_INVALID,
-                   "the database is at schema %d and this program knows %d: use the newer program "
-                   "that made it",
-                   version, known);
+    return bw_fail(
+        error, BW_ERROR_INVALID,
+        "the database is at schema %d and this program knows %d: use the newer program that made it",
+        version, known);
 }
 
 static bool apply(Db *db, const char *name, GError **error)

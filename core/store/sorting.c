@@ -272,20 +272,16 @@ bool sorting_inbox(Db *db, int64_t brand, const GPtrArray *verdicts, GError **er
     return db_run(
         db, error,
         "insert into inbox as i (brand_id, conversation_id, channel_id, person_id, state, triage,"
-        "  incident_id, visibility, network, name, handle, subject, snippet, lang, messages, "
-        "unanswered,"
+        "  incident_id, visibility, network, name, handle, subject, snippet, lang, messages, unanswered,"
         "  waiting_since, last_at, last_message_id)"
-        " select $1, conversation, channel, person, case when told then 'parked' else 'waiting' "
-        "end,"
-        "  triage, incident, case when direct then 'direct' else 'public' end, network, name, "
-        "handle,"
+        " select $1, conversation, channel, person, case when told then 'parked' else 'waiting' end,"
+        "  triage, incident, case when direct then 'direct' else 'public' end, network, name, handle,"
         "  subject, snippet, lang, messages, messages, since, last, newest"
         " from unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bool[], $6::text[], "
         "$7::bigint[],"
         "  $8::bool[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],"
         "  $15::bigint[], $16::timestamptz[], $17::timestamptz[], $18::bigint[])"
-        "  as t (conversation, channel, person, told, triage, incident, direct, network, name, "
-        "handle,"
+        "  as t (conversation, channel, person, told, triage, incident, direct, network, name, handle,"
         "   subject, snippet, lang, messages, since, last, newest)"
         " on conflict (brand_id, conversation_id) do update set"
         "  state = case when excluded.triage = 'automatic' then i.state"
@@ -297,10 +293,8 @@ bool sorting_inbox(Db *db, int64_t brand, const GPtrArray *verdicts, GError **er
         "  visibility = excluded.visibility, name = excluded.name, handle = excluded.handle,"
         "  subject = coalesce(i.subject, excluded.subject), snippet = excluded.snippet,"
         "  lang = case when excluded.lang = '-' then i.lang else excluded.lang end,"
-        "  messages = i.messages + excluded.messages, unanswered = i.unanswered + "
-        "excluded.messages,"
-        "  waiting_since = case when i.unanswered > 0 then least(i.waiting_since, "
-        "excluded.waiting_since)"
+        "  messages = i.messages + excluded.messages, unanswered = i.unanswered + excluded.messages,"
+        "  waiting_since = case when i.unanswered > 0 then least(i.waiting_since, excluded.waiting_since)"
         "   else excluded.waiting_since end,"
         "  last_at = greatest(i.last_at, excluded.last_at),"
         "  last_message_id = greatest(i.last_message_id, excluded.last_message_id),"
@@ -355,8 +349,7 @@ bool sorting_own(Db *db, int64_t brand, const GPtrArray *own, GArray *incidents,
         return false;
     g_autoptr(DbResult) told = db_query(
         db, error,
-        "with was as (select m.incident_id, m.person_id, m.told_at is null as fresh, u.id as "
-        "update_id,"
+        "with was as (select m.incident_id, m.person_id, m.told_at is null as fresh, u.id as update_id,"
         "   d.finished_at"
         "  from delivery d join incident_update u on u.brand_id = $1 and u.id = d.update_id"
         "  join member m on m.brand_id = $1 and m.incident_id = u.incident_id"
@@ -504,15 +497,13 @@ bool sorting_counted(Db *db, int64_t brand, int64_t seconds, EachCounted each, v
 {
     g_autoptr(DbResult) result = db_query(
         db, error,
-        "select distinct date_bin('5 min', m.sent_at, 'epoch') as bucket, a.person_id, "
-        "m.channel_id,"
+        "select distinct date_bin('5 min', m.sent_at, 'epoch') as bucket, a.person_id, m.channel_id,"
         "  s.lang, coalesce(c.incident_id, 0) as incident_id"
         " from message m join assignment s on s.brand_id = m.brand_id and s.message_id = m.id"
         " join author a on a.brand_id = m.brand_id and a.id = m.author_id"
         " left join cluster c on c.brand_id = s.brand_id and c.id = s.cluster_id"
         " where m.brand_id = $1 and s.is_complaint and m.id >= coalesce((select min(r.id) from"
-        "   (select id, received_at from message where brand_id = $1 order by id desc limit 20000) "
-        "r"
+        "   (select id, received_at from message where brand_id = $1 order by id desc limit 20000) r"
         "   where r.received_at > clock_timestamp() - $2 * interval '1 s'), 0)"
         "  and m.received_at > clock_timestamp() - $2 * interval '1 s'",
         db_int(brand), db_real((double)seconds));

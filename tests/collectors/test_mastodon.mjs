@@ -232,6 +232,7 @@ test('an answer: mention, visibility, language, thread, key', async () => {
 test('what must be private goes out privately, whatever it answers', async () => {
     const { fake, drive } = await setUp()
     const question = fake.publish(fake.account('petra@sand.example'), '@help hm')
+    fake.account('tom')
     for (const to_extra of [{ visibility: 'public' }, { visibility: 'unlisted' }, {}, null]) {
         await drive.send(outgoing(question, { direct: true, to_extra, body: `ask @tom about ${JSON.stringify(to_extra)}` }))
         const made = fake.statuses.at(-1)

@@ -39,7 +39,8 @@ static void mend_surrogates(char *text)
             continue;
         }
         if (value >= 0xd800 && value < 0xe000)
-            memcpy(at + 2, "fffd", 4);
+            for (int i = 0; i < 4; i++)
+                at[2 + i] = "fffd"[i];
         at += 6;
     }
 }

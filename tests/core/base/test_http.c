@@ -131,6 +131,8 @@ static void server_start(void)
 }
 
 /* The service takes connections in the main loop, so that runs in a thread of its own. */
+static GThread *loop_thread;
+
 static gpointer run_loop(gpointer loop)
 {
     g_main_loop_run(loop);
@@ -545,7 +547,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     server_start();
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
-    GThread *thread = g_thread_new("server", run_loop, loop);
+    loop_thread = g_thread_new("server", run_loop, loop);
     g_test_add_func("/http/answer", test_answer);
     g_test_add_func("/http/bodies", test_bodies);
     g_test_add_func("/http/failures", test_failures);
@@ -558,6 +560,6 @@ int main(int argc, char **argv)
     g_test_add_func("/http/tls", test_tls);
     int failed = g_test_run();
     g_main_loop_quit(loop);
-    g_thread_join(thread);
+    g_thread_join(loop_thread);
     return failed;
 }

@@ -5,7 +5,7 @@ CC      ?= gcc
 CXX     ?= g++
 VERSION := 0.1.0
 
-PACKAGES := glib-2.0 gio-2.0 gio-unix-2.0 libcurl jansson libpq libmicrohttpd libetpan gmime-3.0 \
+PACKAGES := glib-2.0 gio-2.0 gio-unix-2.0 libcurl jansson libpq libmicrohttpd libetpan gnutls gmime-3.0 \
             libsodium icu-uc icu-i18n
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wno-missing-field-initializers
 CPPFLAGS += -I. -D_GNU_SOURCE -DBW_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)

@@ -3,10 +3,12 @@
 
 #include <string.h>
 
+extern const Connector email_connector;
 extern const Connector mastodon_connector;
 extern const Connector replay_connector;
 
 const Connector *const connectors[] = {
+    &email_connector,
     &mastodon_connector,
     &replay_connector,
     NULL,

@@ -8,9 +8,9 @@
  * The poll moves such copies to the Sent folder. They are known by X-Breakwater-Id, which ends in a
  * MAC that nobody else can make. When the copy of a mail in doubt has not come, a mail to ourselves
  * that has come by the same way later shows that it will not. */
-#include "collectors/compose.h"
 #include "collectors/connector.h"
 #include "collectors/imap.h"
+#include "collectors/letter.h"
 #include "collectors/quote.h"
 #include "collectors/smtp.h"
 #include "collectors/threading.h"
@@ -269,8 +269,8 @@ static bool take_position(Email *email, const ImapFolder *folder, const json_t *
     *moved = !cursor || uidvalidity != (json_int_t)folder->uidvalidity;
     if (!*moved)
         return true;
-    int64_t since = cursor ? position->at - RESCAN_S * SECOND
-                           : now - email->since_days * 86400 * SECOND;
+    int64_t since =
+        cursor ? position->at - RESCAN_S * SECOND : now - email->since_days * 86400 * SECOND;
     if (!cursor && email->since_days == 0)
         since = now + 86400 * SECOND * 2;
     position->at = now;
@@ -419,11 +419,12 @@ static bool read_item(Email *email, const ImapItem *item, Poll *poll, Chores *ch
     bool large = item->size > WHOLE_BYTES;
     g_autoptr(GError) problem = NULL;
     g_autoptr(GBytes) bytes = imap_fetch(email->imap, item->uid, large ? PART_BYTES : 0, &problem);
-    if (!bytes) {
-        if (problem)
-            g_propagate_error(error, g_steal_pointer(&problem));
-        return !problem || !*error;
+    if (!bytes && problem) {
+        g_propagate_error(error, g_steal_pointer(&problem));
+        return false;
     }
+    if (!bytes) /* somebody has deleted it meanwhile */
+        return true;
     gsize size;
     const void *data = g_bytes_get_data(bytes, &size);
     g_autoptr(Mail) mail = mime_read(data, size, email->own, &problem);
@@ -526,8 +527,7 @@ static bool poll_folder(Email *email, const json_t *cursor, Poll *poll, GError *
     g_array_unref(chores.move);
     g_array_unref(chores.drop);
     int64_t now = g_get_real_time();
-    if (read &&
-        (moved || position.last_uid != before || now - position.at > 3600 * SECOND)) {
+    if (read && (moved || position.last_uid != before || now - position.at > 3600 * SECOND)) {
         if (!poll->more)
             position.at = now;
         poll->cursor = position_json(&position);
@@ -603,7 +603,7 @@ static bool email_send(void *connection, const Outgoing *outgoing, Sent *sent, G
         .automatic = outgoing->automatic,
         .date = g_get_real_time(),
     };
-    g_autoptr(GBytes) bytes = compose_letter(&letter);
+    g_autoptr(GBytes) bytes = letter_compose(&letter);
     SmtpMail mail = {email->own, email->own, to, bytes, outgoing->handing, outgoing->data};
     if (!smtp_send(email->smtp, &mail, error))
         return false;
@@ -679,7 +679,7 @@ static Seen later_has_come(Email *email, const Outgoing *outgoing, GError **erro
         .automatic = true,
         .date = g_get_real_time(),
     };
-    g_autoptr(GBytes) bytes = compose_letter(&letter);
+    g_autoptr(GBytes) bytes = letter_compose(&letter);
     SmtpMail mail = {.from = email->own, .to = email->own, .bytes = bytes};
     if (smtp_send(email->smtp, &mail, NULL))
         g_hash_table_insert(email->probes, g_strdup(mark), GINT_TO_POINTER(FALSE));
@@ -698,8 +698,7 @@ static Found email_find_sent(void *connection, const Outgoing *outgoing, Sent *s
         threading_message_id(outgoing->brand, outgoing->delivery, outgoing->to_thread, email->own);
     if (!enter_folder(email, &folder, &fresh, error))
         return FOUND_ERROR;
-    Seen later =
-        age < email->settle_s * SECOND ? SEEN_NOT : later_has_come(email, outgoing, error);
+    Seen later = age < email->settle_s * SECOND ? SEEN_NOT : later_has_come(email, outgoing, error);
     if (later == SEEN_ERROR)
         return FOUND_ERROR;
     switch (look_for_copy(email, outgoing, id, error)) {

@@ -21,6 +21,7 @@ typedef struct Talk {
     gsize taken;
     bool handed, refused, ended; /* handing() was called, it said no, the last byte was given out */
     char verb[16];               /* the command the last answer belongs to */
+    bool over;                   /* we have said QUIT: what comes now tells nothing */
     int recipient;               /* which RCPT that is */
     GString *answer;             /* its last line */
     int code;
@@ -104,7 +105,11 @@ static size_t give_bytes(char *buffer, size_t size, size_t count, void *data)
 static int follow(G_GNUC_UNUSED CURL *curl, curl_infotype type, char *text, size_t size, void *data)
 {
     Talk *talk = data;
-    if (type == CURLINFO_HEADER_OUT) {
+    if (talk->over)
+        return 0;
+    if (type == CURLINFO_HEADER_OUT && size >= 4 && memcmp(text, "QUIT", 4) == 0) {
+        talk->over = true;
+    } else if (type == CURLINFO_HEADER_OUT) {
         gsize length = 0;
         while (length < size && length < sizeof talk->verb - 1 && g_ascii_isalpha(text[length]))
             length++;

@@ -1,8 +1,9 @@
 /* Drives one connector without a database, for tests that play the network: reads a JSON object a
- * line ({"do": "open" | "check" | "poll" | "send" | "find_sent", ...}) and writes one. */
+ * line ({"do": "open" | "check" | "poll" | "wait" | "send" | "find_sent", ...}) and writes one. */
 #include "collectors/connector.h"
 #include "core/base/jsonx.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,14 +49,14 @@ static void open_channel(const json_t *order, json_t *answer)
 
 static json_t *message_json(const Message *message)
 {
-    return json_pack("{ss* ss* ss* ss* ss* ss* ss* ss* sb sb ss* ss* ss* ss* sO* sI}",
+    return json_pack("{ss* ss* ss* ss* ss* ss* ss* ss* sb sb ss* ss* ss* ss* ss* sO* sI}",
                      "external_id", message->external_id, "thread", message->thread, "parent",
                      message->parent, "network", message->network, "author_id", message->author_id,
                      "author_handle", message->author_handle, "author_name", message->author_name,
                      "automatic", message->automatic, "outbound", message->outbound, "direct",
                      message->direct, "lang", message->lang, "subject", message->subject, "body",
-                     message->body, "permalink", message->permalink, "extra", message->extra,
-                     "sent_at", (json_int_t)message->sent_at);
+                     message->body, "rest", message->rest, "permalink", message->permalink, "extra",
+                     message->extra, "sent_at", (json_int_t)message->sent_at);
 }
 
 static void poll_channel(const json_t *order, json_t *answer)
@@ -68,7 +69,7 @@ static void poll_channel(const json_t *order, json_t *answer)
         .gaps = g_ptr_array_new_with_free_func((GDestroyNotify)gap_free),
     };
     connector->poll(connection, json_object_get(order, "cursor"), &poll, &error);
-    json_t *messages = json_array(), *unreadable = json_array();
+    json_t *messages = json_array(), *unreadable = json_array(), *receipts = json_array();
     for (guint i = 0; i < poll.messages->len; i++)
         json_array_append_new(messages, message_json(poll.messages->pdata[i]));
     for (guint i = 0; i < poll.unreadable->len; i++) {
@@ -77,6 +78,12 @@ static void poll_channel(const json_t *order, json_t *answer)
                               json_pack("{ss ss sI}", "external_id", item->external_id, "reason",
                                         item->reason, "size", (json_int_t)item->size));
     }
+    for (guint i = 0; i < poll.receipts->len; i++) {
+        const Receipt *receipt = poll.receipts->pdata[i];
+        json_array_append_new(receipts, json_pack("{ss ss}", "external_id", receipt->external_id,
+                                                  "reason", receipt->reason));
+    }
+    json_object_set_new(answer, "receipts", receipts);
     json_object_set_new(answer, "messages", messages);
     json_object_set_new(answer, "unreadable", unreadable);
     json_object_set_new(answer, "cursor", poll.cursor ? poll.cursor : json_null());
@@ -158,6 +165,16 @@ static void check_channel(json_t *answer)
     put_error(answer, error);
 }
 
+/* What the loop does between two polls: {"fd": can it ring, "rang": did it within "seconds"}. */
+static void wait_channel(const json_t *order, json_t *answer)
+{
+    int fd = connector->wait_fd ? connector->wait_fd(connection) : -1;
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+    int rang = fd >= 0 ? poll(&waiting, 1, (int)jsonx_int(order, "seconds", NULL) * 1000) : 0;
+    json_object_set_new(answer, "fd", json_boolean(fd >= 0));
+    json_object_set_new(answer, "rang", json_boolean(rang > 0));
+}
+
 int main(void)
 {
     char *line = NULL;
@@ -170,6 +187,8 @@ int main(void)
             open_channel(order, answer);
         else if (g_strcmp0(what, "check") == 0)
             check_channel(answer);
+        else if (g_strcmp0(what, "wait") == 0)
+            wait_channel(order, answer);
         else if (g_strcmp0(what, "poll") == 0)
             poll_channel(order, answer);
         else

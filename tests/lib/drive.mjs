@@ -19,6 +19,8 @@ export function startDrive({ env = {} } = {}) {
         open: (kind, settings, secret) => order('open', { kind, settings, secret }),
         check: () => order('check'),
         poll: cursor => order('poll', cursor ? { cursor } : {}),
+        /* Waits for the connection to ring as the collector does between polls: { fd, rang }. */
+        wait: seconds => order('wait', { seconds }),
         send: outgoing => order('send', outgoing),
         findSent: outgoing => order('find_sent', outgoing),
         /* Its exit status: not 0 where a sanitizer found something. */

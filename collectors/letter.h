@@ -20,6 +20,6 @@ typedef struct Letter {
 } Letter;
 
 /* The whole mail with CRLF line ends, ASCII only. No field of `letter` can add a header line. */
-GBytes *compose_letter(const Letter *letter);
+GBytes *letter_compose(const Letter *letter);
 /* "Re: " once before the subject, whatever languages' own "AW:" and "RE:" it had. */
-char *compose_subject(const char *subject);
+char *letter_subject(const char *subject);

@@ -1,5 +1,5 @@
 /* The mails we send, read back the way others will read them. */
-#include "collectors/compose.h"
+#include "collectors/letter.h"
 #include "collectors/mime.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ static const Letter plain = {
 
 static char *raw_of(const Letter *letter)
 {
-    g_autoptr(GBytes) bytes = compose_letter(letter);
+    g_autoptr(GBytes) bytes = letter_compose(letter);
     gsize size;
     const char *data = g_bytes_get_data(bytes, &size);
     return g_strndup(data, size);
@@ -158,7 +158,7 @@ static void test_subject(void)
                                            {"RE", "Re: RE"},
                                            {"AWS: down", "Re: AWS: down"}};
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-        g_autofree char *subject = compose_subject(cases[i][0]);
+        g_autofree char *subject = letter_subject(cases[i][0]);
         g_assert_cmpstr(subject, ==, cases[i][1]);
     }
 }
@@ -166,11 +166,11 @@ static void test_subject(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/compose/plain", test_plain);
-    g_test_add_func("/compose/automatic", test_automatic);
-    g_test_add_func("/compose/languages", test_languages);
-    g_test_add_func("/compose/lines", test_lines);
-    g_test_add_func("/compose/injection", test_injection);
-    g_test_add_func("/compose/subject", test_subject);
+    g_test_add_func("/letter/plain", test_plain);
+    g_test_add_func("/letter/automatic", test_automatic);
+    g_test_add_func("/letter/languages", test_languages);
+    g_test_add_func("/letter/lines", test_lines);
+    g_test_add_func("/letter/injection", test_injection);
+    g_test_add_func("/letter/subject", test_subject);
     return g_test_run();
 }

@@ -1,4 +1,4 @@
-#include "collectors/compose.h"
+#include "collectors/letter.h"
 
 #include <gmime/gmime.h>
 #include <string.h>
@@ -13,7 +13,7 @@ static char *one_line(const char *text)
     return g_strstrip(line);
 }
 
-char *compose_subject(const char *subject)
+char *letter_subject(const char *subject)
 {
     static const char *const marks[] = {"re", "aw", "antw", "antwort", "sv", "vs", "rép", "réf"};
     g_autofree char *line = one_line(subject);
@@ -116,12 +116,12 @@ static GBytes *write_out(GMimeMessage *message)
     return out;
 }
 
-GBytes *compose_letter(const Letter *letter)
+GBytes *letter_compose(const Letter *letter)
 {
     g_mime_init();
     GMimeMessage *message = g_mime_message_new(TRUE);
     GMimeObject *object = GMIME_OBJECT(message);
-    g_autofree char *subject = compose_subject(letter->subject);
+    g_autofree char *subject = letter_subject(letter->subject);
     g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(letter->date / G_USEC_PER_SEC);
     g_autofree char *breakwater_id = one_line(letter->breakwater_id);
     add_mailbox(message, GMIME_ADDRESS_TYPE_FROM, letter->from_name, letter->from);

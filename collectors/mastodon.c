@@ -157,25 +157,46 @@ static json_t *get_path(Mastodon *mastodon, const char *path, GError **error)
     return get(mastodon, url, error);
 }
 
-/* Who we are, and what the server says about itself. Asked once per connection. */
+/* What the server says about itself: an empty object where it has no such call. Its domain stands
+ * in people's names, so a server that is only in trouble is asked again later. */
+static json_t *get_instance(Mastodon *mastodon, GError **error)
+{
+    static const char *const paths[] = {"/api/v2/instance", "/api/v1/instance"};
+    for (gsize i = 0; i < G_N_ELEMENTS(paths); i++) {
+        g_autoptr(GError) problem = NULL;
+        json_t *instance = get_path(mastodon, paths[i], &problem);
+        if (instance)
+            return instance;
+        bool has_none =
+            mastodon->status >= 400 && mastodon->status < 500 && mastodon->status != 429;
+        if (!has_none) {
+            g_propagate_error(error, g_steal_pointer(&problem));
+            return NULL;
+        }
+    }
+    return json_object();
+}
+
+/* Who we are. Asked once per connection. */
 static bool identify(Mastodon *mastodon, GError **error)
 {
     if (mastodon->own_id)
         return true;
     g_autoptr(json_t) account = get_path(mastodon, "/api/v1/accounts/verify_credentials", error);
-    if (!account)
+    g_autoptr(json_t) instance = account ? get_instance(mastodon, error) : NULL;
+    if (!instance)
         return false;
-    g_autoptr(json_t) instance = get_path(mastodon, "/api/v2/instance", NULL);
-    g_autoptr(json_t) older = instance ? NULL : get_path(mastodon, "/api/v1/instance", NULL);
-    const json_t *about = instance ? instance : older;
-    const char *domain = jsonx_text(about, instance ? "domain" : "uri", NULL);
-    const char *bare = domain && strstr(domain, "://") ? strstr(domain, "://") + 3 : domain;
+    const char *domain = jsonx_text(instance, "domain", NULL);
+    if (!domain) /* v1 */
+        domain = jsonx_text(instance, "uri", NULL);
+    if (!domain || !*domain)
+        domain = mastodon->base;
+    const char *scheme = strstr(domain, "://");
     g_free(mastodon->domain);
-    mastodon->domain =
-        g_ascii_strdown(bare && *bare ? bare : strstr(mastodon->base, "://") + 3, -1);
+    mastodon->domain = g_ascii_strdown(scheme ? scheme + 3 : domain, -1);
     g_free(mastodon->version);
-    mastodon->version = g_strdup(jsonx_text(about, "version", NULL));
-    mastodon->limit = jsonx_int(about, "configuration", "statuses", "max_characters", NULL);
+    mastodon->version = g_strdup(jsonx_text(instance, "version", NULL));
+    mastodon->limit = jsonx_int(instance, "configuration", "statuses", "max_characters", NULL);
     g_free(mastodon->own_acct);
     mastodon->own_acct = mastodon_acct(jsonx_text(account, "acct", NULL), mastodon->domain);
     mastodon->own_id = jsonx_id(account, "id", NULL);

@@ -140,6 +140,23 @@ test('threads: the root as far as the server knows it', async () => {
     assert.equal(third.messages[0].thread, three.in_reply_to_id)
 })
 
+test('the domain in people\'s names is the server\'s own word', async () => {
+    const { fake, drive } = await setUp()
+    fake.fail(/instance/, { status: 503 })
+    assert.equal((await drive.poll()).error, 'TEMPORARY', 'asked again rather than guessed')
+    const first = await pollAll(drive)
+    fake.publish(fake.account('tom'), '@help hm', { notify: true })
+    assert.equal((await pollAll(drive, first.cursor)).messages[0].author_id, 'tom@acme.example')
+
+    const older = await setUp()
+    older.fake.fail(/v2.instance/, { status: 404 })
+    older.fake.fail(/v1.instance/, { status: 200, body: { uri: 'old.example', version: '3.5.0' } })
+    assert.equal((await older.drive.check()).text, '@help@old.example (server version 3.5.0)')
+    const none = await setUp()
+    none.fake.fail(/instance/, { status: 404, times: 2 })
+    assert.equal((await none.drive.check()).text, `@help@${none.fake.host()} (server version unknown)`)
+})
+
 const polls = [
     [{ status: 401, body: { error: 'The access token is invalid' } }, 'DENIED'],
     [{ status: 403, body: { error: 'This action is outside the authorized scopes' } }, 'DENIED'],

@@ -123,6 +123,7 @@ static Message *replay_read(const json_t *line, int64_t sent_at)
     message->permalink = text_of(line, "permalink");
     message->direct =
         g_strcmp0(json_string_value(json_object_get(line, "visibility")), "direct") == 0;
+    message->outbound = json_is_true(json_object_get(line, "outbound"));
     message->sent_at = sent_at;
     if (!message->external_id || !message->body)
         return NULL;

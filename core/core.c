@@ -6,6 +6,7 @@
 #include "core/store/membership.h"
 #include "core/store/sorting.h"
 #include "core/tally.h"
+#include "core/watch.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,6 +18,7 @@ enum {
     REST_MS = 1000,        /* the safety net where no bell rings */
     BRANDS_EVERY_S = 5,    /* look for new brands, and for those of a dead core */
     SAVE_EVERY_S = 120,    /* the engines' memory */
+    WATCH_EVERY_S = 5,     /* the volume, for spikes */
     RELEARN_DAYS = 3,      /* without a saved memory: messages fed again */
     OPEN_WITHIN_S = 86400, /* an older wave (imported history) opens no incident */
     MOST_NAMED = 40,       /* conversations named in one bell */
@@ -26,7 +28,9 @@ typedef struct BrandCore {
     int64_t id;
     Pipeline *pipeline;
     Tally *tally;
-    int64_t seq; /* the last verdict's */
+    Watch *watch;
+    int64_t watched_at; /* monotonic microseconds */
+    int64_t seq;        /* the last verdict's */
     int64_t saved_seq;
     int64_t saved_at;     /* monotonic microseconds */
     int64_t newest;       /* the greatest message id sorted */
@@ -54,6 +58,7 @@ static void brand_core_free(void *data)
     BrandCore *brand = data;
     pipeline_free(brand->pipeline);
     tally_free(brand->tally);
+    watch_free(brand->watch);
     g_hash_table_unref(brand->clusters);
     g_free(brand);
 }
@@ -506,6 +511,7 @@ static BrandCore *brand_core_new(Db *db, int64_t id, GError **error)
     BrandCore *brand = g_new0(BrandCore, 1);
     brand->id = id;
     brand->tally = tally_new();
+    brand->watch = watch_new(id);
     brand->clusters = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     brand->saved_at = g_get_monotonic_time();
     int64_t last = 0;
@@ -575,6 +581,18 @@ static bool look_for_brands(Core *core, GError **error)
     return true;
 }
 
+static bool watch_volume(BrandCore *brand, Db *db, GError **error)
+{
+    bool changed;
+    if (g_get_monotonic_time() - brand->watched_at < WATCH_EVERY_S * G_USEC_PER_SEC)
+        return true;
+    brand->watched_at = g_get_monotonic_time();
+    if (!watch_look(brand->watch, db, g_get_real_time(), &changed, error))
+        return false;
+    g_autofree char *what = g_strdup_printf("%" G_GINT64_FORMAT " overview", brand->id);
+    return !changed || db_notify(db, "inbox", what, error);
+}
+
 static bool sort_all(Core *core, bool *busy, GError **error)
 {
     GHashTableIter iter;
@@ -586,6 +604,8 @@ static bool sort_all(Core *core, bool *busy, GError **error)
         if (!sort_batch(brand, core->db, &worked, error))
             return false;
         *busy |= worked > 0;
+        if (!watch_volume(brand, core->db, error))
+            return false;
         if (brand->seq > brand->saved_seq &&
             g_get_monotonic_time() - brand->saved_at > SAVE_EVERY_S * G_USEC_PER_SEC &&
             !save(brand, core->db, error))

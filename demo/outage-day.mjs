@@ -6,6 +6,7 @@
  * in which two things fail: card payments from START + 5 s on, worst at START + 120 s, and the log-in, which
  * leads back to its own form, from START + 45 s on. Everything is drawn from one seeded generator: same
  * file, same day. All names, accounts and addresses are invented and lie under .example. */
+import answerPhrases from './phrases/answers.mjs'
 import { pathToFileURL } from 'node:url'
 import de from './phrases/de.mjs'
 import en from './phrases/en.mjs'
@@ -554,16 +555,55 @@ export function outageDay() {
     return new Day(20251130).run()
 }
 
+/* A number that belongs to a text, so that what is drawn for one message does not move when others do. */
+function numberOf(text) {
+    let number = 2166136261
+    for (const char of text) number = Math.imul(number ^ char.codePointAt(0), 16777619) >>> 0
+    return number
+}
+
+/* What the team answered in the two weeks before: nearly everybody who complained, asked or wrote in
+ * private, up to two hours later; the last ones still wait. Marked `outbound`, in the customer's thread. */
+export function teamAnswers() {
+    const answers = []
+    for (const { message, gold } of outageDay()) {
+        const kind = { single: 'single', repeat: 'single', question: 'question' }[gold.kind] ?? 'other'
+        if (message.ts >= START || (kind === 'other' && message.visibility !== 'direct')) continue
+        const number = numberOf(message.id)
+        const ts = message.ts + 600 + (number % 6600)
+        if (ts > START - 1800) continue
+        const list = answerPhrases[message.lang ?? 'de'][kind]
+        answers.push({
+            ...message,
+            id: `${message.id}-a`,
+            ts,
+            subject: undefined,
+            text: list[(number >>> 8) % list.length],
+            parent: message.id,
+            permalink: undefined,
+            outbound: true,
+        })
+    }
+    return answers
+}
+
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-    const gold = process.argv[2] === '--gold'
-    if (process.argv.length > (gold ? 3 : 2)) {
-        console.error('usage: outage-day.mjs [--gold]')
+    const option = process.argv[2]
+    if (process.argv.length > 3 || (option && option !== '--gold' && option !== '--customers')) {
+        console.error('usage: outage-day.mjs [--gold | --customers]')
         process.exit(2)
     }
-    const lines = outageDay().map(({ message, gold: truth }) =>
-        gold
-            ? `${message.id}\t${truth.incident}\t${truth.complaint}\t${truth.kind}`
-            : JSON.stringify(message),
-    )
+    const day = outageDay()
+    const lines =
+        option === '--gold'
+            ? day.map(
+                  ({ message, gold }) =>
+                      `${message.id}\t${gold.incident}\t${gold.complaint}\t${gold.kind}`,
+              )
+            : day
+                  .map(({ message }) => message)
+                  .concat(option ? [] : teamAnswers())
+                  .sort((a, b) => a.ts - b.ts)
+                  .map(message => JSON.stringify(message))
     process.stdout.write(lines.join('\n') + '\n')
 }

@@ -312,20 +312,28 @@ bool sorting_own(Db *db, int64_t brand, const GPtrArray *own, GArray *incidents,
 {
     NUMBERS(deliveries);
     NUMBERS(elsewhere);
+    NUMBERS(ids);
+    NUMBERS(times);
     for (guint i = 0; i < own->len; i++) {
         const Incoming *message = own->pdata[i];
-        if (message->delivery)
+        if (message->delivery) {
             g_array_append_val(deliveries, message->delivery);
-        else
-            g_array_append_val(elsewhere, message->conversation);
+            continue;
+        }
+        g_array_append_val(elsewhere, message->conversation);
+        g_array_append_val(ids, message->id);
+        g_array_append_val(times, message->sent_at);
     }
     if (elsewhere->len &&
         !db_run(db, error,
-                "update inbox set state = 'done', unanswered = 0, done_at = clock_timestamp(),"
+                "update inbox i set state = 'done', unanswered = 0, done_at = o.at,"
                 " version = version + 1"
-                " where brand_id = $1 and conversation_id = any($2::bigint[])"
-                " and state in ('waiting', 'snoozed')",
-                db_int(brand), db_ints(elsewhere)))
+                " from (select conversation, max(id) as id, max(at) as at"
+                "  from unnest($2::bigint[], $3::bigint[], $4::timestamptz[])"
+                "   as t (conversation, id, at) group by 1) o"
+                " where i.brand_id = $1 and i.conversation_id = o.conversation"
+                " and i.last_message_id < o.id and i.state in ('waiting', 'snoozed')",
+                db_int(brand), db_ints(elsewhere), db_ints(ids), db_times(times)))
         return false;
     if (!deliveries->len)
         return true;

@@ -1,5 +1,6 @@
 /* The e-mail connector against Postfix and Dovecot, and against connections that break. */
 import assert from 'node:assert/strict'
+import { connect, createServer } from 'node:net'
 import { after, afterEach, before, test } from 'node:test'
 import { startDrive } from '../lib/drive.mjs'
 import { openSmtp, readMailbox, withImap } from '../lib/mail.mjs'
@@ -64,6 +65,18 @@ async function pollAll(drive, cursor) {
     throw new Error('it never ends')
 }
 
+/* A way to a port of ours from another address; resolves to its port. */
+async function forward(host, port) {
+    const server = createServer(from => {
+        const to = connect(port, '127.0.0.1')
+        for (const end of [from, to]) end.on('error', () => {})
+        from.pipe(to).pipe(from)
+    })
+    ends.push(() => server.close())
+    await new Promise(resolve => server.listen(0, host, resolve))
+    return server.address().port
+}
+
 const number = n => `sender00${n}@customer.test`
 let ids = 0
 function raw(from, subject, body, extra = []) {
@@ -117,13 +130,15 @@ test('a certificate of another authority or for another name is refused, both wa
     assert.equal((await none.check()).error, 'DENIED')
     const missing = await open({ ca_file: '/nowhere.pem' })
     assert.equal((await missing.check()).error, 'DENIED')
-    /* an address of this machine that the certificate does not name */
-    const named = await open({ imap_url: `imaps://127.1:${mail.imaps}` })
-    const wrongName = await named.check()
-    assert.equal(wrongName.error, 'DENIED', wrongName.message)
-    assert.match(wrongName.message, /name|certificate/)
-    const upgraded = await open({ imap_url: `imap://127.1:${mail.imap}` })
-    assert.equal((await upgraded.check()).error, 'DENIED')
+    /* the same servers at an address that their certificate does not name */
+    const urls = { imaps: 'imaps', imap: 'imap', smtp: 'submission' }
+    for (const [scheme, server] of Object.entries(urls)) {
+        const port = await forward('127.0.0.3', mail[server])
+        const named = await open({ [`${scheme.slice(0, 4)}_url`]: `${scheme}://127.0.0.3:${port}` })
+        const wrongName = await named.check()
+        assert.equal(wrongName.error, 'DENIED', `${scheme}: ${wrongName.message}`)
+        assert.match(wrongName.message, /certificate/)
+    }
     /* by SMTP: reading works, sending is refused */
     const drive = await open()
     await empty(OWN)

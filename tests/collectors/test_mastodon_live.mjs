@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { startBreakwater } from '../lib/breakwater.mjs'
-import { startMastodon } from '../lib/peers.mjs'
+import { startDrive } from '../lib/drive.mjs'
+import { startFaultProxy, startMastodon } from '../lib/peers.mjs'
 import { until } from '../lib/wait.mjs'
 
 const ends = []
@@ -89,4 +90,47 @@ test('a wave and a private message, answered where they were asked', async () =>
     assert.equal((await answers('bob', hidden)).length, 1)
     assert.equal((await api('GET', 'conversations?view=all')).items.length, 2)
     assert.doesNotMatch(breakwater.said(), /fatal|critical|ERROR/)
+})
+
+test('a server without idempotency keys: what became of an answer is looked up', async () => {
+    const mastodon = await startMastodon()
+    ends.push(mastodon.stop)
+    const proxy = await startFaultProxy({ target: `127.0.0.1:${mastodon.port}` })
+    ends.push(proxy.stop)
+    const drive = startDrive({ env: { BREAKWATER_ALLOW_PRIVATE_URLS: 'yes' } })
+    ends.push(drive.stop)
+    await drive.open('mastodon', { server: `http://127.0.0.1:${proxy.port}`, import: '10' }, { token: mastodon.users.brand.token })
+    for (const [user, visibility] of [['alice', 'public'], ['bob', 'direct']])
+        await fetch(`${mastodon.url}/api/v1/statuses`, {
+            method: 'POST',
+            headers: { authorization: `Bearer ${mastodon.users[user].token}` },
+            body: new URLSearchParams({ status: `@brand ${user} is here`, visibility }),
+        })
+    const messages = await until('both have come in', async () => {
+        const found = (await drive.poll()).messages
+        return found.length === 2 && found
+    }, { seconds: 60, every: 500 })
+    for (const [i, message] of messages.entries()) {
+        const order = {
+            brand: 1, delivery: i, attempt: 1, attempt_at: (Date.now() - 100_000) * 1000, handed: true, body: `Answer *${i}* & more: https://acme.example/s`,
+            lang: 'en', direct: message.direct, to_external_id: message.external_id, to_extra: message.extra,
+            author_id: message.author_id, author_handle: message.author_handle,
+        }
+        await proxy.fault({ refuse: true, once: true })
+        const lost = await drive.send(order)
+        assert.match(lost.error, /UNKNOWN|TEMPORARY/)
+        assert.equal((await drive.findSent(order)).found, 'not', 'it never arrived')
+        await proxy.fault({ cut_after: 1, once: true })
+        const cut = await drive.send(order)
+        assert.equal(cut.error, 'UNKNOWN', cut.message)
+        const found = await until('it is found', async () => {
+            const answer = await drive.findSent(order)
+            return answer.found === 'sent' && answer
+        })
+        const context = await fetch(`${mastodon.url}/api/v1/statuses/${message.external_id}/context`, {
+            headers: { authorization: `Bearer ${mastodon.users.brand.token}` },
+        })
+        assert.deepEqual((await context.json()).descendants.map(({ id }) => id), [found.external_id], 'once')
+        assert.equal((await drive.findSent({ ...order, body: 'Something else' })).found, 'not')
+    }
 })

@@ -229,7 +229,7 @@ static char *read_text_part(Reader *reader, GMimePart *part, bool html)
     if (!reader->first_text)
         reader->first_text = g_byte_array_ref(bytes);
     g_autofree char *meta = NULL;
-    if (html && (!charset || !*charset)) {
+    if (html && size && (!charset || !*charset)) {
         g_autofree char *head = g_strndup((const char *)bytes->data, MIN(size, 2048));
         g_autofree char *lower = g_ascii_strdown(head, -1);
         const char *named = strstr(lower, "charset=");

@@ -28,6 +28,7 @@ static const TextCase texts[] = {
     {"plain", TEXT "\r\nThe app\r\nlogs me out.\r\n", "The app\nlogs me out."},
     {"no body", HEAD, ""},
     {"empty body", TEXT "\r\n", ""},
+    {"empty HTML without charset", HEAD "Content-Type: text/html\r\n\r\n", ""},
     {"no content type", HEAD "\r\nhello", "hello"},
     {"bare line feeds", "From: j@example.net\nSubject: x\n\nhello\nyou\n", "hello\nyou"},
     {"quoted-printable",

@@ -88,7 +88,8 @@ static void learn(Classifier *classifier, const GArray *examples)
             const Example *example = &g_array_index(
                 examples, Example, (guint)((uint64_t)i * 2654435761u % examples->len));
             normalise(normalised, example->text, -1);
-            classifier_teach(classifier, normalised, example->complaint);
+            (round == 0 ? classifier_teach : classifier_rehearse)(classifier, normalised,
+                                                                  example->complaint);
         }
 }
 

@@ -6,33 +6,55 @@
 #include "core/base/error.h"
 #include "core/engine/lexicon.h"
 
-/* What is learnt: a weight for each of the features of a message (its words, pairs of words, runs
- * of letters, patterns of the lexicon), by logistic regression on top of the lexicon's score. A
- * feature's weight stands where its hash falls; the steps are AdaGrad's, so that a word seen for
- * the first time moves far and a common one little. */
+/* What is learnt stands on top of the lexicon's score. A message has features: its words, their
+ * beginnings, pairs of neighbours, the lexicon's patterns in it, whom it speaks to, how long it is.
+ * Each feature has a weight at the place where its hash falls, made of two parts. One is counted:
+ * how much more often it stood in complaints than in the rest (naive Bayes), which one correction
+ * already moves. The other is fitted (logistic regression, steps by AdaGrad) and puts right what
+ * counting gets wrong because words come together. */
 enum {
-    BITS = 18,
+    BITS = 16,
     SLOTS = 1 << BITS,
     MOST_FEATURES = 2048,
     MOST_WORDS = 256, /* of a message that are looked at */
+    STEM = 5,         /* letters of a word's beginning */
 };
 
-static const double bias = -1.6;
-static const double rate = 0.15;
+static const double bias = -1.4;   /* of a message in which nothing speaks for either side */
+static const double dampening = 4; /* the most that the words of one side can say */
+static const double rate = 0.2;    /* of the fitted part */
+static const double counted = 1.5; /* what the counted part weighs */
+static const double smoothing =
+    4; /* a feature starts as if seen so often, a complaint as often as all */
+static const double most_ratio = 3;
+static const double prior_each = 5; /* messages of either kind as if taught before */
 
 typedef struct Weight {
-    float weight, squares; /* squares: the sum of the squared gradients */
+    float weight, squares;  /* squares: the sum of the squared gradients */
+    float complaints, rest; /* messages with this feature */
 } Weight;
 
 struct Classifier {
     const Lexicon *lexicon;
-    Weight *weights; /* NULL until something was taught */
+    double complaints, rest; /* messages taught */
+    Weight *weights;         /* SLOTS of them; NULL until something was taught */
 };
 
 typedef struct Features {
     uint32_t slots[MOST_FEATURES];
     uint32_t size;
 } Features;
+
+typedef enum Kind {
+    KIND_PATTERN = 1,
+    KIND_WORD,
+    KIND_PAIR,
+    KIND_STEM,
+    KIND_PLACED_WORD, /* a word together with whether a handle or a link stands beside it */
+    KIND_HANDLE,
+    KIND_SIGNS,
+    KIND_SHAPE,
+} Kind;
 
 Classifier *classifier_new(void)
 {
@@ -54,7 +76,7 @@ void classifier_free(Classifier *classifier)
 /* What speaks on one side adds up ever more slowly: a long text holds many words. */
 static double dampen(double sum)
 {
-    return 4 * tanh(sum / 4);
+    return dampening * tanh(sum / dampening);
 }
 
 static double prior(const LexiconHit *hits, guint size)
@@ -79,18 +101,54 @@ static inline uint64_t mix(uint64_t hash)
     return hash ^ hash >> 33;
 }
 
-static inline void add_feature(Features *features, uint64_t kind, uint64_t hash)
+static inline uint32_t slot_of(Kind kind, uint64_t hash)
 {
-    if (features->size < MOST_FEATURES)
-        features->slots[features->size++] =
-            (uint32_t)(mix(hash + kind * 0x9e3779b97f4a7c15u) >> (64 - BITS));
+    return (uint32_t)(mix(hash + kind * 0x9e3779b97f4a7c15u) >> (64 - BITS));
 }
 
-static void add_letters(Features *features, const char *bytes, uint32_t length)
+static inline void add_feature(Features *features, Kind kind, uint64_t hash)
 {
-    for (uint32_t n = 3; n <= 5; n++)
-        for (uint32_t at = 0; at + n <= length; at++)
-            add_feature(features, 10 + n, normalise_hash(bytes + at, n));
+    if (features->size < MOST_FEATURES)
+        features->slots[features->size++] = slot_of(kind, hash);
+}
+
+static uint64_t word_hash(const Token *token)
+{
+    return token->flags & TOKEN_NUMBER ? 1 : token->hash;
+}
+
+static bool has_stem(const Token *token)
+{
+    return (token->flags & TOKEN_WORD) && token->length > STEM;
+}
+
+static uint64_t handle_hash(const Normalised *normalised, const Span *handle)
+{
+    char lower[64];
+    uint32_t length = MIN(handle->size, sizeof lower);
+    for (uint32_t i = 0; i < length; i++)
+        lower[i] = g_ascii_tolower(normalised->source->str[handle->from + i]);
+    return normalise_hash(lower, length);
+}
+
+/* Whom it speaks to, what it is besides its words, how long it is. */
+static void add_shape(const Normalised *normalised, const LexiconHit *hits, guint hit_count,
+                      Features *features)
+{
+    uint64_t signs = 0, handles = normalised->handles->len;
+    for (guint i = 0; i < hit_count; i++) {
+        add_feature(features, KIND_PATTERN, hits[i].pattern);
+        if (hits[i].first == LEXICON_NO_TOKEN)
+            signs = signs * 131 + hits[i].pattern;
+    }
+    add_feature(features, KIND_SIGNS, signs);
+    for (guint i = 0; i < MIN(handles, 8); i++)
+        add_feature(features, KIND_HANDLE,
+                    handle_hash(normalised, &g_array_index(normalised->handles, Span, i)));
+    bool answers = handles > 0 && g_array_index(normalised->handles, Span, 0).from <= 1;
+    add_feature(features, KIND_SHAPE, answers);
+    add_feature(features, KIND_SHAPE,
+                16 + g_bit_storage(normalised->tokens->len) * 4 + MIN(handles, 3));
 }
 
 static int compare_slots(const void *a, const void *b)
@@ -103,18 +161,20 @@ static void find_features(const Normalised *normalised, const LexiconHit *hits, 
                           Features *features)
 {
     uint64_t before = 0;
-    features->size = 0;
-    for (guint i = 0; i < hit_count; i++)
-        add_feature(features, 1, hits[i].pattern);
+    uint64_t place = (normalised->handles->len > 0) * 2 + (normalised->urls->len > 0);
     guint words = MIN(normalised->tokens->len, MOST_WORDS);
+    features->size = 0;
+    add_shape(normalised, hits, hit_count, features);
     for (guint i = 0; i < words; i++) {
         const Token *token = normalised_token(normalised, i);
-        uint64_t hash = token->flags & TOKEN_NUMBER ? 1 : token->hash;
-        add_feature(features, 2, hash);
-        add_feature(features, 3, before * 31 + hash);
+        uint64_t hash = word_hash(token);
+        add_feature(features, KIND_WORD, hash);
+        add_feature(features, KIND_PLACED_WORD, hash * 31 + place);
+        add_feature(features, KIND_PAIR, before * 31 + hash);
+        if (has_stem(token))
+            add_feature(features, KIND_STEM,
+                        normalise_hash(normalised_bytes(normalised, token), STEM));
         before = hash;
-        if (token->flags & TOKEN_WORD)
-            add_letters(features, normalised_bytes(normalised, token), MIN(token->length, 32));
     }
     qsort(features->slots, features->size, sizeof *features->slots, compare_slots);
     uint32_t kept = 0;
@@ -131,12 +191,27 @@ static double logistic(double x)
     return 1 / (1 + exp(-x));
 }
 
+/* The share of complaints among what was taught. */
+static double base_rate(const Classifier *classifier)
+{
+    double all = classifier->complaints + classifier->rest + 2 * prior_each;
+    return (classifier->complaints + prior_each) / all;
+}
+
+static double slot_weight(const Classifier *classifier, uint32_t slot, double base)
+{
+    const Weight *weight = &classifier->weights[slot];
+    double ratio = log((weight->complaints + smoothing * base) /
+                       (weight->rest + smoothing * (1 - base)) * (1 - base) / base);
+    return weight->weight + counted * CLAMP(ratio, -most_ratio, most_ratio);
+}
+
 static double learnt(const Classifier *classifier, const Features *features)
 {
-    double sum = 0;
+    double sum = 0, base = base_rate(classifier);
     for (uint32_t i = 0; i < features->size; i++)
-        sum += classifier->weights[features->slots[i]].weight;
-    return features->size ? sum / sqrt(features->size) : 0;
+        sum += slot_weight(classifier, features->slots[i], base);
+    return sum / sqrt(MAX(features->size, 1));
 }
 
 double classifier_score(const Classifier *classifier, const Normalised *normalised)
@@ -152,16 +227,16 @@ double classifier_score(const Classifier *classifier, const Normalised *normalis
     return logistic(sum);
 }
 
-void classifier_teach(Classifier *classifier, const Normalised *normalised, bool complaint)
+static void fit(Classifier *classifier, const Normalised *normalised, bool complaint, bool count)
 {
     LexiconHit hits[LEXICON_MOST_HITS];
     Features features;
     guint size = lexicon_find(classifier->lexicon, normalised, hits);
     find_features(normalised, hits, size, &features);
-    if (features.size == 0)
-        return;
     if (!classifier->weights)
         classifier->weights = g_new0(Weight, SLOTS);
+    if (count)
+        *(complaint ? &classifier->complaints : &classifier->rest) += 1;
     double value = 1 / sqrt(features.size);
     double error = complaint - logistic(prior(hits, size) + learnt(classifier, &features));
     for (uint32_t i = 0; i < features.size; i++) {
@@ -169,7 +244,19 @@ void classifier_teach(Classifier *classifier, const Normalised *normalised, bool
         double gradient = error * value;
         weight->squares += (float)(gradient * gradient);
         weight->weight += (float)(rate * gradient / sqrt(1e-8 + weight->squares));
+        if (count)
+            *(complaint ? &weight->complaints : &weight->rest) += 1;
     }
+}
+
+void classifier_teach(Classifier *classifier, const Normalised *normalised, bool complaint)
+{
+    fit(classifier, normalised, complaint, true);
+}
+
+void classifier_rehearse(Classifier *classifier, const Normalised *normalised, bool complaint)
+{
+    fit(classifier, normalised, complaint, false);
 }
 
 /* --- why --- */
@@ -187,25 +274,16 @@ static int compare_reasons(const void *a, const void *b)
     return one->first < two->first ? -1 : one->first > two->first;
 }
 
-static double weight_of(const Classifier *classifier, uint64_t kind, uint64_t hash)
+/* What was learnt about a word itself, as far as it counts in a message of so many features. */
+static double word_weight(const Classifier *classifier, const Normalised *normalised,
+                          const Token *token, double base)
 {
-    Features one = {.size = 0};
-    add_feature(&one, kind, hash);
-    return classifier->weights ? classifier->weights[one.slots[0]].weight : 0;
-}
-
-/* Of a word by what was learnt about it and its letters, shared out as `learnt` does. */
-static double word_weight(const Classifier *classifier, const Normalised *normalised, guint i,
-                          double share)
-{
-    const Token *token = normalised_token(normalised, i);
-    Features letters = {.size = 0};
-    double sum = weight_of(classifier, 2, token->flags & TOKEN_NUMBER ? 1 : token->hash);
-    if (token->flags & TOKEN_WORD)
-        add_letters(&letters, normalised_bytes(normalised, token), MIN(token->length, 32));
-    for (uint32_t f = 0; f < letters.size; f++)
-        sum += classifier->weights[letters.slots[f]].weight;
-    return sum * share;
+    double sum = slot_weight(classifier, slot_of(KIND_WORD, word_hash(token)), base);
+    if (has_stem(token))
+        sum += slot_weight(
+            classifier,
+            slot_of(KIND_STEM, normalise_hash(normalised_bytes(normalised, token), STEM)), base);
+    return sum;
 }
 
 static char *as_written(const Normalised *normalised, const Reason *reason)
@@ -223,16 +301,21 @@ char **classifier_why(const Classifier *classifier, const Normalised *normalised
     size_t count = 0;
     guint size = lexicon_find(classifier->lexicon, normalised, hits);
     find_features(normalised, hits, size, &features);
-    double share = features.size ? 1 / sqrt(features.size) : 0;
+    double share = 1 / sqrt(features.size), base = base_rate(classifier);
     double side = classifier_score(classifier, normalised) >= CLASSIFIER_THRESHOLD ? 1 : -1;
     for (guint i = 0; i < size; i++) {
-        double weight = hits[i].weight + weight_of(classifier, 1, hits[i].pattern) * share;
+        double weight = hits[i].weight;
+        if (classifier->weights)
+            weight += share * slot_weight(classifier, slot_of(KIND_PATTERN, hits[i].pattern), base);
         if (hits[i].first != LEXICON_NO_TOKEN)
             reasons[count++] = (Reason){hits[i].first, hits[i].last, weight * side};
     }
     guint words = classifier->weights ? MIN(normalised->tokens->len, MOST_WORDS) : 0;
     for (guint i = 0; i < words; i++)
-        reasons[count++] = (Reason){i, i, word_weight(classifier, normalised, i, share) * side};
+        reasons[count++] = (Reason){
+            i, i,
+            side * share *
+                word_weight(classifier, normalised, normalised_token(normalised, i), base)};
     qsort(reasons, count, sizeof *reasons, compare_reasons);
     GPtrArray *why = g_ptr_array_new();
     for (size_t i = 0; i < count && why->len < (guint)MAX(most, 0); i++) {
@@ -249,10 +332,10 @@ char **classifier_why(const Classifier *classifier, const Normalised *normalised
 
 /* --- state --- */
 
-/* "BWCLASS1", then for each weight that was touched its slot, weight and squares as 32 bits, little
- * endian. Patterns of the lexicon are features by their number, so its size is part of the version.
- */
-static const char magic[8] = {'B', 'W', 'C', 'L', 'A', 'S', 'S', '1'};
+/* "BWCLASS2", how many complaints and others were taught, then for each weight that was touched its
+ * slot and its four numbers; all 32 bits, little endian. */
+static const char magic[8] = {'B', 'W', 'C', 'L', 'A', 'S', 'S', '2'};
+enum { HEAD = 16, ENTRY = 20 };
 
 static void put_u32(GByteArray *out, uint32_t value)
 {
@@ -267,15 +350,16 @@ static uint32_t get_u32(const uint8_t *at)
     return GUINT32_FROM_LE(little);
 }
 
-static uint32_t float_bits(float value)
+static void put_float(GByteArray *out, float value)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    return bits;
+    put_u32(out, bits);
 }
 
-static float bits_float(uint32_t bits)
+static float get_float(const uint8_t *at)
 {
+    uint32_t bits = get_u32(at);
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
@@ -285,38 +369,53 @@ GBytes *classifier_save(const Classifier *classifier)
 {
     GByteArray *out = g_byte_array_new();
     g_byte_array_append(out, (const uint8_t *)magic, sizeof magic);
+    put_float(out, (float)classifier->complaints);
+    put_float(out, (float)classifier->rest);
     for (uint32_t slot = 0; classifier->weights && slot < SLOTS; slot++) {
         const Weight *weight = &classifier->weights[slot];
-        if (weight->squares == 0)
+        if (weight->squares == 0 && weight->complaints == 0 && weight->rest == 0)
             continue;
         put_u32(out, slot);
-        put_u32(out, float_bits(weight->weight));
-        put_u32(out, float_bits(weight->squares));
+        put_float(out, weight->weight);
+        put_float(out, weight->squares);
+        put_float(out, weight->complaints);
+        put_float(out, weight->rest);
     }
     return g_byte_array_free_to_bytes(out);
+}
+
+static bool read_weight(Classifier *classifier, const uint8_t *at)
+{
+    uint32_t slot = get_u32(at);
+    Weight weight = {get_float(at + 4), get_float(at + 8), get_float(at + 12), get_float(at + 16)};
+    if (slot >= SLOTS || !isfinite(weight.weight) || !isfinite(weight.squares) ||
+        !isfinite(weight.complaints) || !isfinite(weight.rest) || weight.squares < 0 ||
+        weight.complaints < 0 || weight.rest < 0)
+        return false;
+    classifier->weights[slot] = weight;
+    return true;
 }
 
 Classifier *classifier_restore(GBytes *bytes, GError **error)
 {
     gsize size;
     const uint8_t *data = g_bytes_get_data(bytes, &size);
-    if (size < sizeof magic || memcmp(data, magic, sizeof magic) != 0 ||
-        (size - sizeof magic) % 12 != 0) {
-        bw_fail(error, BW_ERROR_INVALID, "not a classifier of this version");
+    if (size < HEAD || memcmp(data, magic, sizeof magic) != 0 || (size - HEAD) % ENTRY != 0) {
+        bw_fail(error, BW_ERROR_INVALID, "not what a classifier of this version has learnt");
         return NULL;
     }
     g_autoptr(Classifier) classifier = classifier_new();
-    if (size > sizeof magic)
+    classifier->complaints = get_float(data + 8);
+    classifier->rest = get_float(data + 12);
+    bool good = isfinite(classifier->complaints) && isfinite(classifier->rest) &&
+                classifier->complaints >= 0 && classifier->rest >= 0;
+    if (size > HEAD)
         classifier->weights = g_new0(Weight, SLOTS);
-    for (const uint8_t *at = data + sizeof magic; at < data + size; at += 12) {
-        uint32_t slot = get_u32(at);
-        Weight weight = {bits_float(get_u32(at + 4)), bits_float(get_u32(at + 8))};
-        if (slot >= SLOTS || !isfinite(weight.weight) || !isfinite(weight.squares) ||
-            weight.squares <= 0) {
-            bw_fail(error, BW_ERROR_INVALID, "the classifier's weights are broken");
-            return NULL;
-        }
-        classifier->weights[slot] = weight;
+    for (const uint8_t *at = data + HEAD; good && at < data + size; at += ENTRY)
+        good = read_weight(classifier, at);
+    if (!good) {
+        bw_fail(error, BW_ERROR_INVALID, "what the classifier has learnt is damaged");
+        return NULL;
     }
     return g_steal_pointer(&classifier);
 }

@@ -19,6 +19,10 @@ double classifier_score(const Classifier *classifier, const Normalised *normalis
 /* A person's judgement. Takes effect with the next score. */
 void classifier_teach(Classifier *classifier, const Normalised *normalised, bool complaint);
 
+/* The same judgement once more, for training over several rounds: fits, but does not count it anew.
+ */
+void classifier_rehearse(Classifier *classifier, const Normalised *normalised, bool complaint);
+
 /* Up to `most` words or turns of phrase that spoke for the decision, the strongest first, as they
  * were written. g_strfreev it; empty when no word decided. */
 char **classifier_why(const Classifier *classifier, const Normalised *normalised, int most);

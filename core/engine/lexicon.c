@@ -433,7 +433,7 @@ static void find_signs(const Normalised *normalised, bool signs[SIGNS])
     signs[SIGN_EXCLAIM] = normalised->exclamations > 0;
     signs[SIGN_SHOUTED] = shouted >= 2 && shouted * 3 >= words;
     signs[SIGN_HASHTAGS] = hashtags >= 3;
-    signs[SIGN_SHORT] = words < 4;
+    signs[SIGN_SHORT] = words < 3;
     signs[SIGN_LONG] = words > 60;
 }
 

@@ -6,6 +6,8 @@ const Setting config_settings[] = {
     {"database_url", NULL,
      "PostgreSQL's address, as libpq reads it (postgresql://... or key=value)"},
     {"key_file", NULL, "file with the key that seals channel secrets (32 random bytes, mode 0600)"},
+    {"data_dir", NULL,
+     "data directory of `breakwater up`, also for the commands beside it (./var)"},
     {"allow_private_urls", "no",
      "yes: addresses that users enter may reach private and loopback networks"},
     {"most_deaths", "5", "how often a process may die in five minutes before `up` gives it up"},
@@ -63,6 +65,7 @@ const char *config_database_url(GError **error)
     if (!url)
         bw_fail(error, BW_ERROR_INVALID,
                 "no database: give --database-url or set BREAKWATER_DATABASE_URL "
-                "('breakwater up' prints the address of its own)");
+                "(for that of 'breakwater up', run this where it was started, or set "
+                "BREAKWATER_DATA_DIR)");
     return url;
 }

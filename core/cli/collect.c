@@ -27,7 +27,7 @@ static bool follow(Supervisor *supervisor, Db *db, GError **error)
         g_autofree char *brand = g_strdup_printf("%" G_GINT64_FORMAT, channel->brand);
         g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, channel->id);
         g_autofree char *name = g_strdup_printf("collect %s/%s", brand, id);
-        char *argv[] = {"/proc/self/exe", "collect", "--id", brand, id, NULL};
+        char *argv[] = {SUPERVISE_SELF, "collect", "--id", brand, id, NULL};
         if (channel->paused)
             supervisor_remove(supervisor, name);
         else if (!supervisor_has(supervisor, name))

@@ -7,7 +7,7 @@
 #define CONNECT_OPTION                                                                             \
     {                                                                                              \
         "database-url", 0, 0, G_OPTION_ARG_CALLBACK, (void *)connect_option,                       \
-            "PostgreSQL's address (else BREAKWATER_DATABASE_URL, or that of 'up' in ./var)", "URL" \
+            "PostgreSQL's address (else BREAKWATER_DATABASE_URL, or that of 'up')", "URL"          \
     }
 gboolean connect_option(const char *name, const char *value, gpointer data, GError **error);
 

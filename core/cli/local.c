@@ -4,23 +4,34 @@
 #include "core/base/secret.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define SYSTEM_DIRECTORY "/var/lib/breakwater"
 /* sockaddr_un.sun_path holds 108 bytes; the socket's name takes 20 of them. */
 enum { LONGEST_SOCKET_DIRECTORY = 85 };
+/* An empty cluster takes 40 MB and its log of changes 16 MB at a time. */
+enum { ROOM_FOR_CLUSTER_MB = 150, ROOM_TO_RUN_MB = 20 };
+/* How long the children of an instance that was killed may take to end. */
+enum { ENDING_WITHIN_S = 15 };
 
 void local_free(Local *local)
 {
     if (!local)
         return;
+    if (local->lock >= 0)
+        close(local->lock);
     g_free(local->directory);
     g_free(local->cluster);
     g_free(local->socket);
@@ -76,6 +87,8 @@ static bool can_reach(const Local *local, const char *path)
 
 static bool choose_directory(Local *local, const char *directory, GError **error)
 {
+    if (!directory)
+        directory = config_get("data_dir");
     g_autofree char *here = g_canonicalize_filename(directory ? directory : "var", NULL);
     if (geteuid() == 0 && !can_reach(local, here)) {
         if (directory)
@@ -105,6 +118,38 @@ static void name_files(Local *local)
         g_free(local->socket);
         local->socket = g_strdup_printf("/tmp/breakwater-%u-%.16s", (unsigned)local->uid, sum);
     }
+}
+
+/* Ours, or empty: `--data-dir /etc` must not change whose /etc is. */
+static bool check_contents(const char *path, GError **error)
+{
+    static const char *const before_the_key[] = {"run", "lock", "lost+found", NULL};
+    g_autofree char *key = g_build_filename(path, "key", NULL);
+    g_autoptr(GDir) folder = g_dir_open(path, 0, NULL);
+    const char *name;
+    if (access(key, F_OK) == 0)
+        return true;
+    while (folder && (name = g_dir_read_name(folder)))
+        if (!g_strv_contains(before_the_key, name))
+            return bw_fail(
+                error, BW_ERROR_DENIED,
+                "%s holds other things than Breakwater's data (%s): choose an empty --data-dir",
+                path, name);
+    return true;
+}
+
+static bool check_room(const char *path, int wanted_mb, GError **error)
+{
+    struct statvfs info;
+    if (statvfs(path, &info) < 0)
+        return true;
+    uint64_t free_mb = (uint64_t)info.f_bavail * info.f_frsize / 1000000;
+    if (free_mb >= (uint64_t)wanted_mb)
+        return true;
+    return bw_fail(error, BW_ERROR_DENIED,
+                   "the disk is full: %s has room for %d MB and %d are needed; free some space, or "
+                   "choose another --data-dir",
+                   path, (int)free_mb, wanted_mb);
 }
 
 /* Ours alone: who can enter the socket's folder is trusted by the cluster. */
@@ -140,13 +185,51 @@ static bool become(const Local *local, GError **error)
     return true;
 }
 
+static pid_t holder(int lock)
+{
+    char text[32] = "";
+    return pread(lock, text, sizeof text - 1, 0) > 0 ? atoi(text) : 0;
+}
+
+/* One `up` per directory. Its children inherit the lock, so that after `kill -9` the next start
+ * waits until the last of them is gone; the file names who runs. */
+static bool lock_directory(Local *local, GError **error)
+{
+    int64_t limit = g_get_monotonic_time() + ENDING_WITHIN_S * (int64_t)G_USEC_PER_SEC;
+    g_autofree char *text = g_strdup_printf("%d\n", (int)getpid());
+    local->lock = open("lock", O_RDWR | O_CREAT, 0600); /* NOLINT(android-cloexec-open) */
+    if (local->lock < 0)
+        return bw_fail(error, BW_ERROR_DENIED, "cannot write in the data directory %s: %s",
+                       local->directory, g_strerror(errno));
+    while (flock(local->lock, LOCK_EX | LOCK_NB) < 0) {
+        pid_t pid = holder(local->lock);
+        if (pid <= 0 || kill(pid, 0) == 0 || errno == EPERM)
+            return bw_fail(
+                error, BW_ERROR_CONFLICT,
+                "Breakwater runs already in %s: stop it first, or choose another --data-dir",
+                local->directory);
+        if (g_get_monotonic_time() > limit)
+            return bw_fail(error, BW_ERROR_CONFLICT,
+                           "processes of a Breakwater that was killed still end in %s: try again "
+                           "in a minute",
+                           local->directory);
+        g_usleep(20000);
+    }
+    if (ftruncate(local->lock, 0) < 0 ||
+        pwrite(local->lock, text, strlen(text), 0) != (ssize_t)strlen(text))
+        return bw_fail(error, BW_ERROR_DENIED, "cannot write in the data directory %s: %s",
+                       local->directory, g_strerror(errno));
+    return true;
+}
+
 Local *local_open(const char *directory, GError **error)
 {
     g_autoptr(Local) local = g_new0(Local, 1);
+    local->lock = -1;
     if (!choose_user(local, error) || !choose_directory(local, directory, error))
         return NULL;
     name_files(local);
-    if (!make_private(local, local->directory, error) ||
+    if (!check_contents(local->directory, error) || !make_private(local, local->directory, error) ||
         !make_private(local, local->socket, error) || !become(local, error))
         return NULL;
     if (access(local->directory, R_OK | W_OK | X_OK) < 0 || chdir(local->directory) < 0) {
@@ -154,7 +237,8 @@ Local *local_open(const char *directory, GError **error)
                 local->directory, g_strerror(errno));
         return NULL;
     }
-    if (!secret_make_key(local->key_file, error))
+    if (!check_room(local->directory, ROOM_TO_RUN_MB, error) || !lock_directory(local, error) ||
+        !secret_make_key(local->key_file, error))
         return NULL;
     return g_steal_pointer(&local);
 }
@@ -166,11 +250,13 @@ char *local_url(const Local *local, const char *role)
 
 void local_adopt(void)
 {
-    const char *const places[] = {"var", SYSTEM_DIRECTORY};
-    for (gsize i = 0; i < G_N_ELEMENTS(places); i++) {
+    const char *named = config_get("data_dir");
+    const char *const places[] = {named ? named : "var", named ? NULL : SYSTEM_DIRECTORY};
+    for (gsize i = 0; i < G_N_ELEMENTS(places) && places[i]; i++) {
         g_autofree char *path = g_canonicalize_filename(places[i], NULL);
         g_autoptr(Local) local = g_new0(Local, 1);
         struct stat info;
+        local->lock = -1;
         if (stat(path, &info) < 0)
             continue;
         local->directory = g_strdup(path);
@@ -253,6 +339,8 @@ bool local_make_cluster(const Local *local, const char *bin, GError **error)
 {
     if (version_of_cluster(local))
         return true;
+    if (!check_room(local->directory, ROOM_FOR_CLUSTER_MB, error))
+        return false;
     g_autofree char *initdb = g_build_filename(bin, "initdb", NULL);
     g_autofree char *problem = NULL;
     int status = 0;
@@ -291,7 +379,7 @@ char **local_postgres_argv(const Local *local, const char *bin)
         "wal_compression=lz4",
         "logging_collector=off",
         "log_min_messages=fatal",
-        "log_line_prefix=%t postgresql ",
+        "log_line_prefix=%t postgresql %q%a: ",
     };
     g_strv_builder_add_many(builder, postgres, "-D", local->cluster, NULL);
     for (gsize i = 0; i < G_N_ELEMENTS(settings); i++)
@@ -299,9 +387,10 @@ char **local_postgres_argv(const Local *local, const char *bin)
     return g_strv_builder_end(builder);
 }
 
-bool local_cluster_ready(const Local *local)
+bool local_cluster_ready(const Local *local, pid_t pid)
 {
     g_autofree char *path = g_build_filename(local->cluster, "postmaster.pid", NULL);
     g_autofree char *text = NULL;
-    return g_file_get_contents(path, &text, NULL, NULL) && strstr(text, "\nready");
+    return pid && g_file_get_contents(path, &text, NULL, NULL) && atoi(text) == pid &&
+           strstr(text, "\nready");
 }

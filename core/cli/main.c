@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 static const Command commands[] = {
     {"up", "run everything on this machine: database, core, web, collectors", cmd_up},
@@ -32,6 +33,7 @@ static void print_help(FILE *out)
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
+    prctl(PR_SET_NAME, "breakwater"); /* started through /proc/self/exe it would be called "exe" */
     if (argc < 2) {
         fprintf(stderr, "breakwater: which command? (see 'breakwater --help')\n");
         return CLI_WRONG_USE;

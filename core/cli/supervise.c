@@ -81,10 +81,10 @@ bool supervisor_has(const Supervisor *supervisor, const char *name)
     return find(supervisor, name) != NULL;
 }
 
-bool supervisor_alive(const Supervisor *supervisor, const char *name)
+pid_t supervisor_pid(const Supervisor *supervisor, const char *name)
 {
     const Child *child = find(supervisor, name);
-    return child && child->pid;
+    return child ? child->pid : 0;
 }
 
 static void start(Child *child)
@@ -107,18 +107,13 @@ static void start(Child *child)
         sigprocmask(SIG_SETMASK, &none, NULL);
         if (child->variable)
             putenv(child->variable);
-        execv(child->argv[0], child->argv);
+        /* through /proc it works also where the program lies in a folder that the user it runs as
+         * cannot enter */
+        bool self = strcmp(child->argv[0], SUPERVISE_SELF) == 0;
+        execv(self ? "/proc/self/exe" : child->argv[0], child->argv);
         _exit(127);
     }
     child->pid = pid;
-}
-
-bool supervisor_start(Supervisor *supervisor, const char *name)
-{
-    Child *child = find(supervisor, name);
-    if (!child->pid)
-        start(child);
-    return child->pid != 0;
 }
 
 static void forget_old_deaths(Child *child)
@@ -153,9 +148,9 @@ static void bury(Supervisor *supervisor, Child *child, int status)
     if ((int)child->deaths->len >= supervisor->most_deaths) {
         child->given_up = true;
         g_warning(
-            "%s %s; that was the %uth time in five minutes, so it is not started again. The lines "
-            "above say why",
-            child->name, text, child->deaths->len);
+            "%s %s, death %u in five minutes: it is not started again. The lines above say why%s",
+            child->name, text, child->deaths->len,
+            child->essential ? "" : "; 'breakwater channel pause', then 'resume', starts it anew");
     } else {
         g_warning("%s %s; it is started again", child->name, text);
     }

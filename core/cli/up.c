@@ -14,20 +14,16 @@
 #include "web/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { DATABASE_WITHIN_S = 60, CHANNELS_EVERY_MS = 1000, STOP_WITHIN_S = 10 };
+#define POSTGRESQL "postgresql"
 #define LINK_S (3600 * (int64_t)G_USEC_PER_SEC)
-/* Exec through /proc works also where the program lies in a folder that the user it runs as cannot
- * enter. */
-#define SELF "/proc/self/exe"
 
 typedef struct Up {
     Local *local;
@@ -36,7 +32,6 @@ typedef struct Up {
     char *listen;
     const char *url; /* --database-url, or NULL */
     bool demo;
-    int lock;
 } Up;
 
 static volatile sig_atomic_t ending;
@@ -44,19 +39,6 @@ static volatile sig_atomic_t ending;
 static void on_signal(G_GNUC_UNUSED int signal_number)
 {
     ending = 1;
-}
-
-static bool lock_directory(Up *up, GError **error)
-{
-    up->lock = open("lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (up->lock < 0)
-        return bw_fail(error, BW_ERROR_DENIED, "cannot write in the data directory %s: %s",
-                       up->local->directory, g_strerror(errno));
-    if (flock(up->lock, LOCK_EX | LOCK_NB) < 0)
-        return bw_fail(error, BW_ERROR_CONFLICT,
-                       "Breakwater runs already in %s: stop it first, or choose another --data-dir",
-                       up->local->directory);
-    return true;
 }
 
 /* A busy port is said at once, not by a web process that dies five times. */
@@ -98,7 +80,7 @@ static bool wait_for_database(Up *up, GError **error)
                            "PostgreSQL does not start in %s: the lines above say why",
                            up->local->cluster);
         g_usleep(20000);
-        if (local_cluster_ready(up->local))
+        if (local_cluster_ready(up->local, supervisor_pid(up->supervisor, POSTGRESQL)))
             return true;
     }
     return bw_fail(error, BW_ERROR_TEMPORARY,
@@ -123,7 +105,7 @@ static bool start_own_database(Up *up, GError **error)
     if (!bin || !local_make_cluster(up->local, bin, error))
         return false;
     g_auto(GStrv) argv = local_postgres_argv(up->local, bin);
-    supervisor_add(up->supervisor, "postgresql", argv, NULL, SIGINT, true);
+    supervisor_add(up->supervisor, POSTGRESQL, argv, NULL, SIGINT, true);
     return wait_for_database(up, error) && make_database(up->local->socket, error);
 }
 
@@ -153,7 +135,7 @@ static void add_child(Up *up, const char *name, const char *role, const char *co
 {
     g_autoptr(GStrvBuilder) argv = g_strv_builder_new();
     g_autofree char *url = url_for(up, role);
-    g_strv_builder_add(argv, SELF);
+    g_strv_builder_add(argv, SUPERVISE_SELF);
     g_strv_builder_addv(argv, (const char **)arguments);
     g_auto(GStrv) all = g_strv_builder_end(argv);
     g_autofree char *variable = g_strconcat("BREAKWATER_DATABASE_URL=", url, NULL);
@@ -254,7 +236,7 @@ static bool run(Up *up, GError **error)
 {
     const char *core[] = {"core", NULL};
     const char *web[] = {"web", "--listen", up->listen, NULL};
-    if (!lock_directory(up, error) || !check_port(up->listen, error))
+    if (!check_port(up->listen, error))
         return false;
     g_setenv("BREAKWATER_KEY_FILE", up->local->key_file, FALSE);
     if (!open_database(up, error) || !first_start(up, error))
@@ -283,8 +265,7 @@ int cmd_up(int argc, char **argv)
         return CLI_WRONG_USE;
     struct sigaction action = {.sa_handler = on_signal};
     g_autoptr(GError) error = NULL;
-    Up up = {
-        .listen = listen ? listen : "127.0.0.1:8080", .url = url, .demo = !no_demo, .lock = -1};
+    Up up = {.listen = listen ? listen : "127.0.0.1:8080", .url = url, .demo = !no_demo};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -292,9 +273,9 @@ int cmd_up(int argc, char **argv)
     up.local = local_open(directory, &error);
     up.supervisor = supervisor_new();
     bool good = up.local && run(&up, &error);
+    db_close(up.db);
     supervisor_stop(up.supervisor, STOP_WITHIN_S);
     supervisor_free(up.supervisor);
-    db_close(up.db);
     local_free(up.local);
     return good || ending
                ? 0

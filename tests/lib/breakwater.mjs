@@ -62,7 +62,7 @@ export async function startBreakwater({ env = {}, brand = 'acme' } = {}) {
 
     command(['brand', 'add', brand, 'Acme'])
     return {
-        base, url, command, signIn, said: () => said,
+        base, url, pid: child.pid, command, signIn, said: () => said,
         stop: async () => {
             child.kill('SIGTERM')
             await ended

@@ -416,7 +416,7 @@ bool server_parse_listen(const char *listen, char **host, uint16_t *port, GError
     guint64 number = 0;
     if (!colon || colon == listen ||
         !g_ascii_string_to_unsigned(colon + 1, 10, 0, 65535, &number, NULL))
-        return bw_fail(error, BW_ERROR_INVALID, "'%s' is no ADDR:PORT, such as 127.0.0.1:8080.",
+        return bw_fail(error, BW_ERROR_INVALID, "'%s' is no ADDR:PORT, such as 127.0.0.1:8080",
                        listen);
     bool bracketed = *listen == '[' && colon > listen + 1 && colon[-1] == ']';
     *host = bracketed ? g_strndup(listen + 1, (gsize)(colon - listen - 2))

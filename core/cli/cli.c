@@ -39,8 +39,16 @@ int cli_fail(const char *command, const char *format, ...)
     va_start(args, format);
     g_autofree char *text = g_strdup_vprintf(format, args);
     va_end(args);
+    /* one line, also when libpq has more to say */
+    g_strdelimit(g_strchomp(text), "\n\t", ' ');
     fprintf(stderr, "breakwater %s: %s\n", command, text);
     return 1;
+}
+
+int cli_wrong_use(const char *command, const char *message)
+{
+    fprintf(stderr, "breakwater %s: %s (see 'breakwater %s --help')\n", command, message, command);
+    return CLI_WRONG_USE;
 }
 
 int cli_actions(const char *text, const Command *actions, int argc, char **argv)
@@ -49,7 +57,7 @@ int cli_actions(const char *text, const Command *actions, int argc, char **argv)
     if (name && (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)) {
         printf("Usage: breakwater %s ACTION [OPTIONS]\n\n%s\n\nActions:\n", argv[0], text);
         for (const Command *action = actions; action->name; action++)
-            printf("  %-8s %s\n", action->name, action->summary);
+            printf("  %-9s %s\n", action->name, action->summary);
         printf("\n'breakwater %s ACTION --help' says more about one of them.\n", argv[0]);
         return 0;
     }

@@ -21,6 +21,8 @@ bool cli_parse(const char *usage, const char *text, const GOptionEntry *entries,
 
 /* Prints "breakwater COMMAND: message" to stderr and returns 1, to end a command that failed. */
 int cli_fail(const char *command, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* The same for what cli_parse cannot see to be wrong; returns CLI_WRONG_USE. */
+int cli_wrong_use(const char *command, const char *message);
 
 /* commands, each in the file of its name */
 int cmd_brand(int argc, char **argv);

@@ -83,10 +83,13 @@ int cmd_collect(int argc, char **argv)
             "channels, one process each.",
             entries, 0, 2, &argc, &argv))
         return CLI_WRONG_USE;
+    if (by_id ? argc != 3 : argc > 2)
+        return cli_wrong_use("collect", by_id ? "--id takes two ids, BRAND CHANNEL"
+                                              : "one CHANNEL at a time, or all");
     const char *url = config_database_url(&error);
     if (!url)
         return cli_fail("collect", "%s", error->message);
-    if (by_id && argc == 3)
+    if (by_id)
         return collect_run(url, g_ascii_strtoll(argv[1], NULL, 10),
                            g_ascii_strtoll(argv[2], NULL, 10));
     if (argc == 1)

@@ -265,6 +265,10 @@ int cmd_up(int argc, char **argv)
         return CLI_WRONG_USE;
     struct sigaction action = {.sa_handler = on_signal};
     g_autoptr(GError) error = NULL;
+    g_autofree char *host = NULL;
+    uint16_t port;
+    if (listen && !server_parse_listen(listen, &host, &port, &error))
+        return cli_wrong_use("up", error->message);
     Up up = {.listen = listen ? listen : "127.0.0.1:8080", .url = url, .demo = !no_demo};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);

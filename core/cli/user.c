@@ -1,8 +1,8 @@
 /* breakwater user: who may sign in. Passwords come from the terminal or a file, never from the
  * command line, where every process of the machine can read them. */
 #include "core/store/user.h"
-#include "core/base/config.h"
 #include "core/cli/cli.h"
+#include "core/cli/connect.h"
 #include "core/store/brand.h"
 #include "web/session.h"
 
@@ -13,15 +13,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-static const char *url, *name, *password_file, *address;
+static const char *name, *password_file, *address;
 static char **grants;
 static gboolean undo;
-
-static int wrong_use(const char *sentence)
-{
-    fprintf(stderr, "breakwater user: %s (see 'breakwater user --help')\n", sentence);
-    return CLI_WRONG_USE;
-}
 
 static char *read_line(FILE *from)
 {
@@ -95,7 +89,7 @@ static bool grant(Db *db, const User *user, const char *text, GError **error)
     return brand && user_grant(db, user->id, brand->id, role, error);
 }
 
-static bool add(Db *db, const char *email, GError **error)
+static bool make_user(Db *db, const char *email, GError **error)
 {
     g_autoptr(User) user = g_new0(User, 1);
     user->email = user_tidy_email(email, error);
@@ -116,7 +110,7 @@ static bool add(Db *db, const char *email, GError **error)
     return false;
 }
 
-static bool list(Db *db, G_GNUC_UNUSED const char *email, GError **error)
+static bool show_users(Db *db, G_GNUC_UNUSED const char *email, GError **error)
 {
     g_autoptr(GPtrArray) users = user_list(db, error);
     for (guint i = 0; users && i < users->len; i++) {
@@ -130,7 +124,7 @@ static bool list(Db *db, G_GNUC_UNUSED const char *email, GError **error)
     return users != NULL;
 }
 
-static bool disable(Db *db, const char *email, GError **error)
+static bool lock_out(Db *db, const char *email, GError **error)
 {
     g_autoptr(User) user = user_find(db, email, error);
     return user && user_disable(db, user->id, !undo, error);
@@ -154,51 +148,86 @@ static bool make_link(Db *db, G_GNUC_UNUSED const char *email, GError **error)
     return true;
 }
 
-static const struct {
-    const char *name;
-    bool with_email;
-    bool (*run)(Db *db, const char *email, GError **error);
-} actions[] = {
-    {"add", true, add},         {"list", false, list},
-    {"disable", true, disable}, {"password", true, change_password},
-    {"link", false, make_link},
+/* `usage` is "EMAIL" or "". */
+static int act(const char *usage, const char *text, const GOptionEntry *entries, int argc,
+               char **argv, bool (*run)(Db *db, const char *email, GError **error))
+{
+    int wanted = *usage ? 1 : 0;
+    g_autofree char *command = g_strdup(argv[0]);
+    g_autoptr(GError) error = NULL;
+    if (!cli_parse(usage, text, entries, wanted, wanted, &argc, &argv))
+        return CLI_WRONG_USE;
+    g_autofree char *email = wanted ? g_utf8_strdown(argv[1], -1) : NULL;
+    g_autoptr(Db) db = sodium_init() >= 0 ? connect_admin(&error) : NULL;
+    if (!db || !run(db, email, &error))
+        return cli_fail(command, "%s", error ? error->message : "libsodium has no random numbers");
+    return 0;
+}
+
+#define PASSWORD_OPTION                                                                            \
+    {                                                                                              \
+        "password-file", 0, 0, G_OPTION_ARG_FILENAME, &password_file,                              \
+            "read it from the first line of this file instead of asking", "FILE"                   \
+    }
+
+static int add(int argc, char **argv)
+{
+    const GOptionEntry entries[] = {
+        {"name", 0, 0, G_OPTION_ARG_STRING, &name, "how the person is called", "NAME"},
+        {"role", 0, 0, G_OPTION_ARG_STRING_ARRAY, &grants,
+         "a role (reader, agent, comms, supervisor, ops, admin); once or more often",
+         "[BRAND:]ROLE"},
+        PASSWORD_OPTION,
+        CONNECT_OPTION,
+        {0}};
+    return act("EMAIL", "Adds a person who may sign in.", entries, argc, argv, make_user);
+}
+
+static int list(int argc, char **argv)
+{
+    const GOptionEntry entries[] = {CONNECT_OPTION, {0}};
+    return act("", "Lists the users: e-mail, initials, name, roles, and whether disabled.", entries,
+               argc, argv, show_users);
+}
+
+static int disable(int argc, char **argv)
+{
+    const GOptionEntry entries[] = {
+        {"undo", 0, 0, G_OPTION_ARG_NONE, &undo, "let the person sign in again", NULL},
+        CONNECT_OPTION,
+        {0}};
+    return act("EMAIL", "Ends a person's sessions and lets them sign in no more.", entries, argc,
+               argv, lock_out);
+}
+
+static int password(int argc, char **argv)
+{
+    const GOptionEntry entries[] = {PASSWORD_OPTION, CONNECT_OPTION, {0}};
+    return act("EMAIL", "Sets a person's password.", entries, argc, argv, change_password);
+}
+
+static int print_link(int argc, char **argv)
+{
+    const GOptionEntry entries[] = {{"address", 0, 0, G_OPTION_ARG_STRING, &address,
+                                     "where the inbox is reached (http://127.0.0.1:8080)", "URL"},
+                                    CONNECT_OPTION,
+                                    {0}};
+    return act("",
+               "Prints a link with which somebody becomes admin of every brand, once, within an "
+               "hour.",
+               entries, argc, argv, make_link);
+}
+
+static const Command actions[] = {
+    {"add", "add a person who may sign in", add},
+    {"list", "who may sign in, and as what", list},
+    {"disable", "let a person sign in no more", disable},
+    {"password", "set a person's password", password},
+    {"link", "print a one-time link that makes an admin", print_link},
+    {0},
 };
 
 int cmd_user(int argc, char **argv)
 {
-    const GOptionEntry entries[] = {
-        {"database-url", 0, 0, G_OPTION_ARG_STRING, &url, "PostgreSQL's address", "URL"},
-        {"name", 0, 0, G_OPTION_ARG_STRING, &name, "add: how the person is called", "NAME"},
-        {"role", 0, 0, G_OPTION_ARG_STRING_ARRAY, &grants,
-         "add: a role (reader, agent, comms, supervisor, ops, admin); once or more often",
-         "[BRAND:]ROLE"},
-        {"password-file", 0, 0, G_OPTION_ARG_FILENAME, &password_file,
-         "add, password: read it from the first line of this file instead of asking", "FILE"},
-        {"undo", 0, 0, G_OPTION_ARG_NONE, &undo, "disable: let the person sign in again", NULL},
-        {"address", 0, 0, G_OPTION_ARG_STRING, &address,
-         "link: where the inbox is reached, http://127.0.0.1:8080 unless given", "URL"},
-        {0},
-    };
-    if (!cli_parse(
-            "ACTION [EMAIL]",
-            "ACTION: add EMAIL, list, disable EMAIL, password EMAIL, or link, which prints a link "
-            "with\nwhich somebody becomes admin of every brand, once, within an hour.",
-            entries, 1, 2, &argc, &argv))
-        return CLI_WRONG_USE;
-    size_t at = 0;
-    while (at < G_N_ELEMENTS(actions) && strcmp(actions[at].name, argv[1]) != 0)
-        at++;
-    if (at == G_N_ELEMENTS(actions))
-        return wrong_use("there is no such action");
-    if (actions[at].with_email != (argc == 3))
-        return wrong_use(actions[at].with_email ? "missing EMAIL" : "unexpected EMAIL");
-    g_autoptr(GError) error = NULL;
-    if (url)
-        config_set("database_url", url);
-    const char *database = config_database_url(&error);
-    g_autoptr(Db) db = database && sodium_init() >= 0 ? db_open(database, NULL, &error) : NULL;
-    g_autofree char *email = argc == 3 ? g_utf8_strdown(argv[2], -1) : NULL;
-    if (!db || !actions[at].run(db, email, &error))
-        return cli_fail("user", "%s", error->message);
-    return 0;
+    return cli_actions("Users: who may sign in, and as what.", actions, argc, argv);
 }

@@ -19,6 +19,10 @@ int cmd_web(int argc, char **argv)
                    entries, 0, 0, &argc, &argv))
         return CLI_WRONG_USE;
     g_autoptr(GError) error = NULL;
+    g_autofree char *host = NULL;
+    uint16_t port;
+    if (listen && !server_parse_listen(listen, &host, &port, &error))
+        return cli_wrong_use("web", error->message);
     if (url)
         config_set("database_url", url);
     const char *database = config_database_url(&error);

@@ -42,7 +42,8 @@ async function startProgram(directory) {
         program.on("exit", resolve);
         program.kill("SIGTERM");
     });
-    return { link, stop, printed: () => printed };
+    const died = new Promise((resolve) => program.on("exit", (code, signal) => resolve(`up ended by itself with ${code ?? signal}:\n${printed}`)));
+    return { link, stop, died, printed: () => printed };
 }
 
 const sentTo = (directory) =>
@@ -54,6 +55,12 @@ test("complaints in, one incident, one answer out", { timeout: 6 * PATIENCE }, a
     const directory = join(outer, "data");
     const program = await startProgram(directory);
     const browser = await launch();
+    let ending = false;
+    program.died.then((words) => {
+        if (ending) return;
+        t.diagnostic(words);
+        browser.close(); /* what waits on the screen would wait in vain */
+    });
     try {
         const { page, faults } = await openPage(browser, program.link);
         page.setDefaultTimeout(PATIENCE);
@@ -119,8 +126,10 @@ test("complaints in, one incident, one answer out", { timeout: 6 * PATIENCE }, a
         });
         /* the first question of all, who am I, is answered with 401 */
         assert.deepEqual(faults.filter((f) => !/401/.test(f)), [], "what the browser complained of");
+        ending = true;
         assert.equal(await program.stop(), 0, program.printed());
     } finally {
+        ending = true;
         await browser.close();
         await program.stop();
         rmSync(outer, { recursive: true, force: true });

@@ -55,9 +55,9 @@ effect(() => listen(session.value && brand.value ? brand.value.slug : ""));
 
 const PAGES = /** @type {Record<string, any>} */ ({
     inbox: Home, list: Home, incident: IncidentPage, people: PeoplePage, conversation: ConversationPage,
-    deliveries: DeliveriesPage, channels: ChannelsPage, quarantine: QuarantinePage,
+    deliveries: DeliveriesPage, channels: ChannelsPage, quarantine: QuarantinePage, volume: Home,
 });
-const WIDE = ["deliveries", "channels", "quarantine"];
+const WIDE = ["deliveries", "channels", "quarantine", "volume"];
 
 /** The one column that a phone shows. */
 function column() {
@@ -78,8 +78,6 @@ function Frame() {
     const Page = PAGES[at.page];
     const wide = WIDE.includes(at.page);
     useEffect(() => {
-        const name = brand.value?.name || "";
-        document.title = `${name} · Breakwater`;
         remember("brand", at.brand);
     }, [at.brand]);
     return html`<div class=${`frame at-${column()} ${wide ? "is-wide" : ""}`}>

@@ -26,7 +26,7 @@ export function readRoute(url) {
         else if (what === "incidents" && !more) Object.assign(route, { page: "incident", id });
         else if (what === "c" && id) Object.assign(route, { page: "conversation", id });
         else if (LISTS.includes(what) && !id) Object.assign(route, { page: "list", view: what });
-        else if (["deliveries", "channels", "quarantine"].includes(what) && !id) {
+        else if (["deliveries", "channels", "quarantine", "volume"].includes(what) && !id) {
             route.page = /** @type {Route["page"]} */ (what);
         }
     }
@@ -52,13 +52,18 @@ function arrive() {
     });
 }
 
+/* The column one reads in; going back finds it where it was. */
+const reading = () => document.getElementById("detail");
+
 /** @param {string} path @param {{replace?: boolean}} [options] */
 export function go(path, options = {}) {
+    if (!options.replace) history.replaceState({ ...history.state, scroll: reading()?.scrollTop }, "");
     const state = { beside: beside.value, steps: options.replace ? steps : steps + 1 };
     if (options.replace) history.replaceState(state, "", path);
     else history.pushState(state, "", path);
     steps = state.steps;
     arrive();
+    if (!options.replace) setTimeout(() => reading()?.scrollTo(0, 0));
 }
 
 /** The place before this one, or `otherwise` when the inbox was entered here. @param {string} otherwise */
@@ -69,7 +74,9 @@ export function back(otherwise) {
 
 addEventListener("popstate", (event) => {
     steps = (event.state && event.state.steps) || 0;
+    const scroll = (event.state && event.state.scroll) || 0;
     arrive();
+    setTimeout(() => reading()?.scrollTo(0, scroll), 50);
 });
 steps = (history.state && history.state.steps) || 0;
 
@@ -134,8 +141,8 @@ const resources = new Map();
 const KEPT = 60; /* answers kept for going back to; the oldest unused one goes first */
 const PAUSE = 700; /* ms between two readings of the same thing, however fast it changes */
 
-/** @template T @param {string} path @param {string[]} topics @returns {Resource<T>} */
-function resource(path, topics) {
+/** @template T @param {string} path @param {string[]} topics @param {number} pause @returns {Resource<T>} */
+function resource(path, topics, pause) {
     let found = resources.get(path);
     if (found) {
         resources.delete(path);
@@ -143,6 +150,8 @@ function resource(path, topics) {
         found = {
             path,
             topics,
+            pause,
+            due: 0,
             data: signal(null),
             error: signal(null),
             loading: signal(false),
@@ -177,22 +186,28 @@ export async function reload(res) {
         if (res.error.value.status === 0 || res.error.value.status >= 500) setTimeout(() => touch(res), 5000);
     }
     res.loading.value = false;
-    if (res.again && res.users) setTimeout(() => res.users && reload(res), PAUSE);
+    res.due = Date.now() + res.pause;
+    if (res.again && res.users) setTimeout(() => res.users && reload(res), res.pause);
 }
 
 /** @param {Resource<any>} res */
 function touch(res) {
-    if (res.users) reload(res);
-    else res.again = true;
+    const wait = res.due - Date.now();
+    if (!res.users || res.again) res.again = true;
+    else if (wait <= 0) reload(res);
+    else {
+        res.again = true;
+        setTimeout(() => res.users && res.again && reload(res), wait);
+    }
 }
 
 /**
  * What the server says at `path`, read when first needed and again when one of `topics` changes
- * ("incident:7", or "incident:*" for any). Empty path: nothing.
- * @template T @param {string} path @param {string[]} topics @returns {Resource<T>}
+ * ("incident:7", or "incident:*" for any), at most every `pause` ms. Empty path: nothing.
+ * @template T @param {string} path @param {string[]} topics @param {number} [pause] @returns {Resource<T>}
  */
-export function useResource(path, topics) {
-    const res = useMemo(() => /** @type {Resource<T>} */ (resource(path, topics)), [path]);
+export function useResource(path, topics, pause = PAUSE) {
+    const res = useMemo(() => /** @type {Resource<T>} */ (resource(path, topics, pause)), [path]);
     useEffect(() => {
         if (!path) return;
         res.users++;
@@ -219,10 +234,13 @@ export function watch(callback) {
     return () => void watchers.delete(callback);
 }
 
-/** @param {string[] | null} what */
-export function changed(what) {
+/** What I changed myself is read again at once; what others change, in its own time.
+ * @param {string[] | null} what null: anything @param {boolean} [mine] */
+export function changed(what, mine = true) {
     for (const res of resources.values()) {
-        if (res.path && (!what || concerns(what, res.topics))) touch(res);
+        if (!res.path || (what && !concerns(what, res.topics))) continue;
+        if (mine && res.users) reload(res);
+        else touch(res);
     }
     for (const watcher of watchers) /** @type {(w: string[] | null) => void} */ (watcher)(what);
 }
@@ -254,7 +272,7 @@ export function listen(slug) {
             changed(null);
         }
     });
-    mine.addEventListener("changed", (event) => changed(JSON.parse(event.data).what || []));
+    mine.addEventListener("changed", (event) => changed(JSON.parse(event.data).what || [], false));
     mine.onerror = () => {
         if (source !== mine) return;
         if (lostSince.value === null) lostSince.value = Date.now();

@@ -212,7 +212,7 @@ export interface Quarantined {
 
 /** Where the page stands: one of the paths the inbox knows. */
 export interface Route {
-  page: "home" | "sign-in" | "first" | "inbox" | "list" | "incident" | "people" | "conversation" | "deliveries" | "channels" | "quarantine" | "lost";
+  page: "home" | "sign-in" | "first" | "inbox" | "list" | "incident" | "people" | "conversation" | "deliveries" | "channels" | "quarantine" | "volume" | "lost";
   brand: string;
   id: Id;
   view: string;
@@ -222,6 +222,9 @@ export interface Route {
 export interface Resource<T> {
   path: string;
   topics: string[];
+  /** ms between two readings; until `due` a change only waits. */
+  pause: number;
+  due: number;
   data: import("/lib/signals.module.js").Signal<T | null>;
   error: import("/lib/signals.module.js").Signal<import("./api.js").ApiError | null>;
   loading: import("/lib/signals.module.js").Signal<boolean>;

@@ -225,7 +225,7 @@ test("empty, failing and sorting: each says what it is", () => {
     Object.assign(state, { conversations: [], incidents: [], quarantine: [], spike: null, broken: true, unsorted: 128 });
     return visit("/b/demo", async (page) => {
         await page.getByText("No incident is open", { exact: true }).waitFor();
-        await page.getByText("Nobody waits for a person").waitFor();
+        await page.getByText("Nobody waits for a person", { exact: true }).waitFor();
         await page.getByText("1 of 5 channels is failing").click();
         await page.getByText("The token has expired").waitFor();
         await page.getByText("128 messages being sorted").waitFor();

@@ -85,7 +85,7 @@ test("undo counts down in sight; z takes it back and the text returns", () =>
         await page.getByText("Taken back: nothing went out.").first().waitFor();
         assert.equal(fake.state.updates["10"].state, "stopped");
         await page.waitForFunction(() => document.querySelector("textarea").value.startsWith("Kartenzahlungen"));
-        assert.equal(await page.getByText(/Goes out in/).count(), 0);
+        await page.getByText(/Goes out in/).waitFor({ state: "detached" });
     }));
 
 test("stop keeps the rest from going out", () => {

@@ -1,7 +1,7 @@
 /* Are our ears open? Each channel, when it was last read, what is wrong with it. */
 import { html } from "../lib.js";
 import { here, overview, reload } from "../state.js";
-import { Empty, Shown, Since, State } from "./common.js";
+import { Empty, Shown, Since, State, useTitle } from "./common.js";
 import { kind, number } from "../words.js";
 
 /** @type {Record<string, string>} */
@@ -18,6 +18,7 @@ const Row = ({ c }) => html`<li class="delivery">
 </li>`;
 
 export function ChannelsPage() {
+    useTitle("Channels");
     const res = overview.value;
     if (!res) return null;
     return html`<${Shown} of=${res} again=${() => reload(/** @type {any} */ (res))} draw=${(/** @type {import("../types.d.ts").Overview} */ o) => html`<div class="page">

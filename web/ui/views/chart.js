@@ -150,7 +150,7 @@ export function Chart({ path, topics, title, hours, rows = "" }) {
     const box = useRef(/** @type {HTMLElement | null} */ (null));
     const plot = useRef(/** @type {uPlot | null} */ (null));
     const last = useRef(/** @type {ChartData | null} */ (null));
-    const res = /** @type {import("../types.d.ts").Resource<ChartData>} */ (useResource(`${path}?hours=${span}`, topics));
+    const res = /** @type {import("../types.d.ts").Resource<ChartData>} */ (useResource(`${path}?hours=${span}`, topics, 5000));
     const data = res.data.value || last.current;
     last.current = data;
     const empty = data && !data.all.some((v) => v);

@@ -1,6 +1,6 @@
 /* The small parts every view is made of. */
 import { html, useEffect, useRef, useState } from "../lib.js";
-import { now, say } from "../state.js";
+import { brand, now, say } from "../state.js";
 import { exact, moment, span, TONES } from "../words.js";
 
 /**
@@ -112,6 +112,13 @@ export function Spark({ values, label }) {
     const top = Math.max(...values, 1);
     const points = values.map((v, i) => `${((i / (values.length - 1)) * 68 + 1).toFixed(1)},${(19 - (v / top) * 17).toFixed(1)}`);
     return html`<svg class="spark" viewBox="0 0 70 20" role="img" aria-label=${label}><polyline points=${points.join(" ")} /></svg>`;
+}
+
+/** The name of the page, for the tab and for those who hear it. @param {string} name */
+export function useTitle(name) {
+    useEffect(() => {
+        document.title = [name, brand.value?.name, "Breakwater"].filter(Boolean).join(" · ");
+    }, [name]);
 }
 
 /** Keys of the view that is open; the last one opened that knows a key has it.

@@ -19,6 +19,8 @@ const FIELDS = /** @type {const} */ ([
     ["status_url", "Status page", "https://status.example.com"],
 ]);
 
+const WAVE_PAUSE = 4000; /* ms */
+
 /** Only what says something, by language. @param {Record<string, string>} drafts */
 const written = (drafts) => Object.fromEntries(Object.entries(drafts).filter(([, text]) => text.trim()));
 
@@ -30,8 +32,10 @@ function usePreview(incident, message) {
     const wanted = JSON.stringify(message);
     const [shown, setShown] = useState(/** @type {{of: string, preview: Preview | null, error: ApiError | null}} */ ({ of: "", preview: null, error: null }));
     const running = useRef(0);
+    const last = useRef(0);
     const read = async () => {
         const mine = ++running.current;
+        last.current = Date.now();
         try {
             const preview = await post(api(`incidents/${incident.id}/preview`), message);
             if (mine === running.current) setShown({ of: wanted, preview, error: null });
@@ -43,7 +47,8 @@ function usePreview(incident, message) {
     };
     useEffect(() => {
         if (!may("reply")) return;
-        const timer = setTimeout(read, shown.preview ? 400 : 0);
+        /* typing is answered at once; the wave, which never rests, every few seconds */
+        const timer = setTimeout(read, !shown.preview ? 0 : shown.of === wanted ? Math.max(0, last.current + WAVE_PAUSE - Date.now()) : 400);
         return () => clearTimeout(timer);
     }, [wanted, incident.people, incident.waiting, incident.told]);
     return { preview: shown.preview, error: shown.error, current: shown.of === wanted && !shown.error, read,

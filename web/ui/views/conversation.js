@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "../lib.js";
 import { call, get, patch, post, put, token, ApiError } from "../api.js";
 import { api, back, changed, dropUndo, go, here, lostSince, may, now, offerUndo, reload, remember, remembered, route, say, useResource } from "../state.js";
-import { Button, Dialog, Problem, Shown, Since, State, useKeys, When } from "./common.js";
+import { Button, Dialog, Problem, Shown, Since, State, useKeys, useTitle, When } from "./common.js";
 import { Decide } from "./deliveries.js";
 import { moved } from "./lists.js";
 import { author, kind, languageHere, moment, number, people, some, span, visibility } from "../words.js";
@@ -30,6 +30,7 @@ const TRIAGE = ["complaint", "question", "other", "automatic"];
 function Page({ conversation: c, res }) {
     const [ask, setAsk] = useState("");
     const box = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+    useTitle(author(c));
     const agent = may("reply");
     const heldBy = c.claimed && !c.claimed.mine && +new Date(c.claimed.until) > now.value ? c.claimed : null;
 

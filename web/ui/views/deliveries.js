@@ -3,7 +3,7 @@ import { html } from "../lib.js";
 import { post } from "../api.js";
 import { api, changed, go, here, may, route } from "../state.js";
 import { useList } from "../list.js";
-import { Button, Empty, State, When } from "./common.js";
+import { Button, Empty, State, useTitle, When } from "./common.js";
 import { Fresh, Rows } from "./lists.js";
 import { kind, visibility } from "../words.js";
 
@@ -29,6 +29,7 @@ export function Decide({ d, onDone }) {
 }
 
 export function DeliveriesPage() {
+    useTitle("What went out");
     const { query } = route.value;
     const update = query.get("update") || "", state = query.get("state") || "";
     /** @param {string} s */

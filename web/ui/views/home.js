@@ -2,7 +2,7 @@
 import { html } from "../lib.js";
 import { api, here, now, overview, reload, route } from "../state.js";
 import { Chart } from "./chart.js";
-import { Shown } from "./common.js";
+import { Shown, useTitle } from "./common.js";
 import { moment, number, people, some } from "../words.js";
 
 /** @param {import("../types.d.ts").Overview} o */
@@ -17,6 +17,7 @@ function sentence(o) {
 
 export function Home() {
     const res = overview.value;
+    useTitle("Volume");
     if (!res) return null;
     return html`<${Shown} of=${res} again=${() => reload(/** @type {any} */ (res))} draw=${(/** @type {import("../types.d.ts").Overview} */ o) => html`
         <div class="page">
@@ -32,6 +33,6 @@ export function Home() {
                 <div><dt>told, wait for the fix</dt><dd><a href=${here("parked")}>${number(o.views.parked ?? 0)}</a></dd></div>
                 <div><dt>failed sends</dt><dd><a href=${here("failed")}>${number(o.views.failed ?? 0)}</a></dd></div>
             </dl>
-            <p class="soft">Open what waits on the left. <kbd>j</kbd> and <kbd>k</kbd> move, <kbd>Enter</kbd> opens, <kbd>?</kbd> shows every key.</p>
+            ${route.value.page !== "volume" && html`<p class="soft">Open what waits on the left. <kbd>j</kbd> and <kbd>k</kbd> move, <kbd>Enter</kbd> opens, <kbd>?</kbd> shows every key.</p>`}
         </div>`} />`;
 }

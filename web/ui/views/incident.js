@@ -2,7 +2,7 @@
 import { html, useEffect, useRef, useState } from "../lib.js";
 import { get, patch, post, ApiError } from "../api.js";
 import { api, back, changed, go, here, may, now, reload, route, say, useResource } from "../state.js";
-import { Button, Dialog, Shown, Since, State, useKeys } from "./common.js";
+import { Button, Dialog, Shown, Since, State, useKeys, useTitle } from "./common.js";
 import { Chart } from "./chart.js";
 import { Composer } from "./composer.js";
 import { newest, Updates } from "./updates.js";
@@ -36,6 +36,7 @@ function Page({ incident: i, res }) {
     const [conflict, setConflict] = useState("");
     const [repeatText, setRepeatText] = useState(0);
     const composer = useRef(/** @type {HTMLElement | null} */ (null));
+    useTitle(i.title);
     const mayMove = may("lead");
     const over = i.phase === "resolved" || i.phase === "dismissed";
 

@@ -25,6 +25,7 @@ export function Nav() {
         </ul>
         <h2>Watch</h2>
         <ul>
+            <${Item} to="volume" name="Volume" n=${null} on=${at.page === "volume"} />
             <${Item} to="channels" name="Channels" n=${null} on=${at.page === "channels"} />
             <${Item} to="deliveries" name="What went out" n=${null} on=${at.page === "deliveries"} />
             <${Item} to="quarantine" name="Quarantine" n=${count("quarantine")} on=${at.page === "quarantine"} />

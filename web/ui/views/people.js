@@ -3,13 +3,14 @@ import { html } from "../lib.js";
 import { del } from "../api.js";
 import { api, back, changed, go, here, may, route, say, useResource } from "../state.js";
 import { useList } from "../list.js";
-import { Button, Empty, When } from "./common.js";
+import { Button, Empty, useTitle, When } from "./common.js";
 import { Fresh, Rows } from "./lists.js";
 import { author, kind, number, some } from "../words.js";
 
 const STATES = [["all", "All"], ["waiting", "Waiting"], ["told", "Told"]];
 
 export function PeoplePage() {
+    useTitle("People");
     const { id, query } = route.value;
     const state = query.get("state") || "all", from = query.get("from"), to = query.get("to");
     const window = from && to ? `&from=${encodeURIComponent(from)}&to=${encodeURIComponent(to)}` : "";

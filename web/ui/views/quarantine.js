@@ -3,13 +3,14 @@ import { html, useState } from "../lib.js";
 import { post } from "../api.js";
 import { api, changed, may, say } from "../state.js";
 import { useList } from "../list.js";
-import { Button, Dialog, Empty, When } from "./common.js";
+import { Button, Dialog, Empty, useTitle, When } from "./common.js";
 import { Fresh, Rows } from "./lists.js";
 import { kind, size, some } from "../words.js";
 
 /** @typedef {import("../types.d.ts").Quarantined} Quarantined */
 
 export function QuarantinePage() {
+    useTitle("Quarantine");
     const list = /** @type {import("../list.js").List<Quarantined>} */ (useList(api("quarantine"), ["overview"], true));
     const [dismiss, setDismiss] = useState(/** @type {Quarantined | null} */ (null));
     const [why, setWhy] = useState("");

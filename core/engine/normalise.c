@@ -312,7 +312,7 @@ static uint32_t take_word(Normalised *n, uint32_t i, uint32_t flags)
     uint32_t length = n->source->len, from = i, start = n->canon->len;
     uint32_t letters = 0, capitals = 0, run = 0,
              ends = 0; /* ends: of canon before the apostrophe */
-    uint32_t apostrophe = 0;
+    uint32_t apostrophe = 0, rest = 0; /* where it stands, and what follows it */
     UChar32 before = 0;
     bool digits = false;
     while (i < length) {
@@ -343,6 +343,7 @@ static uint32_t take_word(Normalised *n, uint32_t i, uint32_t flags)
                     break; /* an article */
                 ends = n->canon->len;
                 apostrophe = i;
+                rest = next;
                 letters = 0;
                 i = next;
                 before = c;
@@ -391,7 +392,7 @@ static uint32_t take_word(Normalised *n, uint32_t i, uint32_t flags)
         } else if (ending > 2) { /* qu'elle, aujourd'hui: read the rest as a word of its own */
             g_string_truncate(n->canon, ends);
             to = apostrophe;
-            i = apostrophe + 1;
+            i = rest;
         }
     }
     if (capitals >= 2 && capitals >= letters)

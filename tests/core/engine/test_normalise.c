@@ -14,6 +14,7 @@ static const struct {
     {"l'appli d'Bezuelung it's don't qu'elle", "l appli d bezuelung it s dont qu elle"},
     {"what’s wrong, they’re gone", "what wrong they gone"},
     {"aujourd'hui", "aujourd hui"},
+    {"n’accepte qu’elle aujourd’hui", "n accepte qu elle aujourd hui"},
     {"12,50 € um 10:30 Uhr, order 4711-A", "12.50 um 10:30 uhr order 4711 a"},
     {"٤٢ items", "42 items"},
     {"see https://t.co/x?a=1 or www.x.org now", "see or now"},

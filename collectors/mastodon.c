@@ -22,13 +22,14 @@ enum {
     SETTLE_S = 90,    /* a request that got no answer may still be at work on the server */
     SKEW_S = 120,     /* the server's clock against ours */
     MOST_OWN_PAGES = 10,
+    STOCK_CHARACTERS = 500, /* of a status, where a server does not say otherwise */
 };
 
 typedef struct Mastodon {
     char *base, *token;
     Http *http;
-    int64_t poll_ms;
-    int import;
+    int64_t poll_ms, import;
+    int64_t max_characters; /* what the composer counts with */
     /* who we are, once asked */
     char *own_id, *own_acct, *domain, *version;
     int64_t limit; /* characters of a status, 0: not said */
@@ -98,14 +99,16 @@ static void *mastodon_open(const Channel *channel, GError **error)
     const char *ca_file = channel_text(channel, "ca_file");
     const char *token = channel_text(channel, "token");
     bool allow_private = g_strcmp0(config_get("allow_private_urls"), "yes") == 0;
-    int64_t poll_s, import;
+    int64_t poll_s;
     mastodon->roots = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     mastodon->looks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     mastodon->ours = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     mastodon->remaining = -1;
     mastodon->base = base_of(channel_text(channel, "server"), allow_private, error);
     if (!mastodon->base || !number_of(channel, "poll_s", POLL_S, 1, 3600, &poll_s, error) ||
-        !number_of(channel, "import", 0, 0, MOST_IMPORT, &import, error))
+        !number_of(channel, "import", 0, 0, MOST_IMPORT, &mastodon->import, error) ||
+        !number_of(channel, "max_characters", STOCK_CHARACTERS, 1, 1000000,
+                   &mastodon->max_characters, error))
         return NULL;
     if (!token || !*token) {
         bw_fail(error, BW_ERROR_INVALID,
@@ -114,7 +117,6 @@ static void *mastodon_open(const Channel *channel, GError **error)
     }
     mastodon->token = g_strstrip(g_strdup(token));
     mastodon->poll_ms = poll_s * 1000;
-    mastodon->import = (int)import;
     mastodon->http = http_new(&(HttpOptions){.ca_file = ca_file && *ca_file ? ca_file : NULL,
                                              .allow_private = allow_private});
     return g_steal_pointer(&mastodon);
@@ -216,12 +218,15 @@ static char *mastodon_check(void *connection, GError **error)
     g_autoptr(json_t) page = get_path(mastodon, "/api/v1/notifications?limit=1", error);
     if (!page)
         return NULL;
-    g_autofree char *limit =
-        mastodon->limit ? g_strdup_printf(", statuses of up to %" G_GINT64_FORMAT " characters",
-                                          mastodon->limit)
-                        : g_strdup("");
-    return g_strdup_printf("@%s%s (server version %s)", mastodon->own_acct, limit,
-                           mastodon->version ? mastodon->version : "unknown");
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_string_printf(text, "@%s (server version %s)", mastodon->own_acct,
+                    mastodon->version ? mastodon->version : "unknown");
+    if (mastodon->limit && mastodon->limit != mastodon->max_characters)
+        g_string_append_printf(text,
+                               "; it takes statuses of %" G_GINT64_FORMAT
+                               " characters: max_characters=%" G_GINT64_FORMAT " tells the inbox",
+                               mastodon->limit, mastodon->limit);
+    return g_strdup(text->str);
 }
 
 /* ---- threads ---- */
@@ -342,7 +347,7 @@ static bool poll_first(Mastodon *mastodon, Poll *poll, char **newest, GError **e
 {
     g_autoptr(json_t) all = json_array();
     g_autofree char *oldest = NULL;
-    int wanted = MAX(mastodon->import, 1);
+    int wanted = MAX((int)mastodon->import, 1);
     while (json_array_size(all) < (size_t)wanted) {
         int left = wanted - (int)json_array_size(all);
         g_autoptr(json_t) page =
@@ -483,7 +488,8 @@ static int64_t pause_ms(const Mastodon *mastodon)
     int64_t left = mastodon->reset_at - g_get_real_time();
     if (mastodon->remaining < 0 || mastodon->remaining > FEW_LEFT || left <= 0)
         return mastodon->poll_ms;
-    return MAX(mastodon->poll_ms, 2 * left / 1000 / (mastodon->remaining + 1));
+    /* Two calls a poll, and everything is allowed again after the reset. */
+    return MAX(mastodon->poll_ms, MIN(left, 2 * left / (mastodon->remaining + 1)) / 1000);
 }
 
 static bool mastodon_poll(void *connection, const json_t *cursor, Poll *poll, GError **error)
@@ -657,6 +663,7 @@ static const ConnectorField fields[] = {
     {"poll_s", false, false, "15", "seconds between looks for new mentions"},
     {"import", false, false, "0",
      "how many of the last mentions to take in at the start, at most 400"},
+    {"max_characters", false, false, "500", "the longest status that the server takes"},
     {"ca_file", false, false, NULL,
      "file with the certificate authorities to trust instead of the system's"},
     {0},

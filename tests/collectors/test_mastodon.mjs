@@ -189,10 +189,12 @@ test('what goes wrong while polling', async () => {
 test('near the limit the polls are spread', async () => {
     const { fake, drive } = await setUp()
     const first = await pollAll(drive)
-    fake.fail(/notifications/, { done: true, headers: { 'x-ratelimit-remaining': '9' } })
-    const answer = await drive.poll(first.cursor)
-    assert.equal(answer.error, undefined)
-    assert.ok(answer.next_ms > 55_000 && answer.next_ms <= 60_000, `${answer.next_ms}`)
+    for (const [left, from, to] of [[300, 15_000, 15_000], [9, 55_000, 60_000], [0, 295_000, 300_000]]) {
+        fake.fail(/notifications/, { done: true, headers: { 'x-ratelimit-remaining': `${left}` } })
+        const answer = await drive.poll(first.cursor)
+        assert.equal(answer.error, undefined)
+        assert.ok(answer.next_ms >= from && answer.next_ms <= to, `${left}: ${answer.next_ms}`)
+    }
 })
 
 test('answers written elsewhere come in as ours', async () => {
@@ -334,7 +336,9 @@ test('settings', async () => {
     const { fake, drive, opened } = await setUp()
     assert.deepEqual(opened, {})
     const checked = await drive.check()
-    assert.equal(checked.text, '@help@acme.example, statuses of up to 500 characters (server version 4.5.0)')
+    assert.equal(checked.text, '@help@acme.example (server version 4.5.0)')
+    await drive.open('mastodon', { server: fake.url, max_characters: '1000' }, { token: fake.token })
+    assert.match((await drive.check()).text, /takes statuses of 500 characters: max_characters=500/)
     fake.fail(/verify_credentials/, { status: 401, body: { error: 'The access token is invalid' } })
     assert.deepEqual((({ text, error }) => [text, error])(await drive.check()), [null, 'DENIED'])
     for (const [settings, secret, wrong] of [
@@ -346,6 +350,7 @@ test('settings', async () => {
         [{ server: 'ftp://acme.example' }, { token: 'x' }, /server/],
         [{ server: 'acme.example', poll_s: 'often' }, { token: 'x' }, /poll_s/],
         [{ server: 'acme.example', import: '1000' }, { token: 'x' }, /import/],
+        [{ server: 'acme.example', max_characters: '0' }, { token: 'x' }, /max_characters/],
     ]) {
         const answer = await drive.open('mastodon', settings, secret)
         assert.equal(answer.error, 'INVALID', JSON.stringify(settings))

@@ -27,10 +27,11 @@ typedef struct Collector {
     MessageWriter *writer;
     json_t *cursor;
     int failures;
-    bool stopped;    /* the network refused us: a person has to act */
-    char *state;     /* as it stands in the database */
-    int64_t poll_at; /* monotonic microseconds */
-    int64_t send_at; /* ... nothing is sent before */
+    bool stopped;       /* the network refused a poll: a person has to act */
+    char *send_problem; /* ... or a delivery: polls go on, sending waits */
+    char *state;        /* as it stands in the database */
+    int64_t poll_at;    /* monotonic microseconds */
+    int64_t send_at;    /* ... nothing is sent before */
     bool asked_at_start;
     char *label;
 } Collector;
@@ -233,7 +234,8 @@ static bool poll_once(Collector *collector, GError **error)
         in_ms(poll.more      ? 0
               : poll.next_ms ? pause
                              : pause + g_random_int_range(0, (gint32)pause / 10 + 1));
-    return save_state(collector, "ok", NULL, error);
+    return save_state(collector, collector->send_problem ? "stopped" : "ok",
+                      collector->send_problem, error);
 }
 
 /* ---- out ---- */
@@ -297,10 +299,16 @@ static bool finish_failed(Collector *collector, const Delivery *delivery, const 
         (code == BW_ERROR_TEMPORARY && delivery->attempts >= MOST_ATTEMPTS))
         return delivery_ended(collector->db, delivery, "failed", problem->message, 0, error);
     int64_t again = retry_at ? retry_at : now + back_off_ms(delivery->attempts) * 1000;
+    if (code == BW_ERROR_DENIED) {
+        g_free(collector->send_problem);
+        collector->send_problem = g_strdup(problem->message);
+        again = now + BACK_OFF_MOST_MS * 1000LL;
+    }
     if (code != BW_ERROR_TEMPORARY)
         collector->send_at = monotonic_at(again);
     return delivery_ended(collector->db, delivery, "queued", problem->message, again, error) &&
-           (code != BW_ERROR_DENIED || take_failure(collector, problem, retry_at, error));
+           (code != BW_ERROR_DENIED ||
+            save_state(collector, "stopped", collector->send_problem, error));
 }
 
 static bool tell_progress(Collector *collector, const GPtrArray *deliveries)
@@ -327,9 +335,11 @@ static bool send_one(Collector *collector, const Delivery *delivery, GError **er
     outgoing_of(delivery, &outgoing);
     outgoing.handing = handing;
     outgoing.data = &data;
-    bool good = collector->connector->send(collector->connection, &outgoing, &sent, &problem)
-                    ? finish_sent(collector, delivery, &sent, error)
-                    : finish_failed(collector, delivery, problem, sent.retry_at, error);
+    bool went = collector->connector->send(collector->connection, &outgoing, &sent, &problem);
+    if (went)
+        g_clear_pointer(&collector->send_problem, g_free);
+    bool good = went ? finish_sent(collector, delivery, &sent, error)
+                     : finish_failed(collector, delivery, problem, sent.retry_at, error);
     sent_clear(&sent);
     return good;
 }
@@ -514,6 +524,7 @@ static void collector_clear(Collector *collector)
     json_decref(collector->cursor);
     channel_free(collector->channel);
     db_close(collector->db);
+    g_free(collector->send_problem);
     g_free(collector->state);
 }
 

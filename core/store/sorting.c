@@ -344,7 +344,8 @@ bool sorting_own(Db *db, int64_t brand, const GPtrArray *own, GArray *incidents,
             " done_at = case when d.then_done then clock_timestamp() else i.done_at end"
             " from delivery d where d.brand_id = $1 and d.id = any($2::bigint[])"
             " and d.update_id is null and i.brand_id = $1 and i.conversation_id = d.conversation_id"
-            " and i.last_message_id <= d.message_id",
+            " and (select received_at from message where brand_id = $1"
+            "  and id = i.last_message_id) <= d.created_at",
             db_int(brand), db_ints(deliveries)) ||
         !db_run(
             db, error,
@@ -352,7 +353,8 @@ bool sorting_own(Db *db, int64_t brand, const GPtrArray *own, GArray *incidents,
             " from delivery d join incident_update u on u.brand_id = $1 and u.id = d.update_id"
             " where d.brand_id = $1 and d.id = any($2::bigint[])"
             " and i.brand_id = $1 and i.incident_id = u.incident_id and i.person_id = d.person_id"
-            " and i.state in ('waiting', 'parked') and i.last_message_id <= d.message_id",
+            " and i.state in ('waiting', 'parked') and (select received_at from message where brand_id = $1"
+            "  and id = i.last_message_id) <= d.created_at",
             db_int(brand), db_ints(deliveries)))
         return false;
     g_autoptr(DbResult) told = db_query(

@@ -60,9 +60,23 @@ export async function startBreakwater({ env = {}, brand = 'acme' } = {}) {
         }
     }
 
+    /* One statement, as the owner of the tables: its rows as arrays of text. */
+    function sql(statement) {
+        const args = ['-h', join(base, 'var/run'), '-U', 'breakwater', '-d', 'breakwater', '-XAtqc', statement]
+        const { status: code, stdout, stderr } = spawnSync('psql', args, { encoding: 'utf8' })
+        if (code !== 0) throw new Error(`${statement}: ${stderr}`)
+        return stdout.trim().split('\n').filter(Boolean).map(line => line.split('|'))
+    }
+
+    /* The pids of its processes whose command line matches: core, web, collect, postgres. */
+    function children(pattern) {
+        const { stdout } = spawnSync('ps', ['-o', 'pid=,args=', '--ppid', String(child.pid)], { encoding: 'utf8' })
+        return stdout.split('\n').filter(line => pattern.test(line)).map(line => Number(line.trim().split(/\s+/)[0]))
+    }
+
     command(['brand', 'add', brand, 'Acme'])
     return {
-        base, url, pid: child.pid, command, signIn, said: () => said,
+        base, url, pid: child.pid, command, signIn, sql, children, said: () => said,
         stop: async () => {
             child.kill('SIGTERM')
             await ended

@@ -20,10 +20,11 @@ enum {
     STEM = 5,         /* letters of a word's beginning */
 };
 
-static const double bias = -1.4;   /* of a message in which nothing speaks for either side */
-static const double dampening = 4; /* the most that the words of one side can say */
-static const double rate = 0.2;    /* of the fitted part */
-static const double counted = 1.5; /* what the counted part weighs */
+static const double bias = -1.2;    /* of a message in which nothing speaks for either side */
+static const double dampening = 8;  /* the most that the words of one side can say */
+static const double long_text = 45; /* words in a text that halve what each says */
+static const double rate = 0.2;     /* of the fitted part */
+static const double counted = 1.5;  /* what the counted part weighs */
 static const double smoothing =
     4; /* a feature starts as if seen so often, a complaint as often as all */
 static const double most_ratio = 3;
@@ -73,21 +74,23 @@ void classifier_free(Classifier *classifier)
 
 /* --- the first day --- */
 
-/* What speaks on one side adds up ever more slowly: a long text holds many words. */
-static double dampen(double sum)
+/* A long text holds words of all kinds, so each weighs less in it; and what speaks on one side adds
+ * up ever more slowly. */
+static double side_of(double sum, guint words)
 {
-    return dampening * tanh(sum / dampening);
+    return dampening * tanh(sum / (1 + words / long_text) / dampening);
 }
 
-static double prior(const LexiconHit *hits, guint size)
+static double prior(const Normalised *normalised, const LexiconHit *hits, guint size)
 {
     double for_it = 0, against = 0;
+    guint words = normalised->tokens->len;
     for (guint i = 0; i < size; i++)
         if (hits[i].weight > 0)
             for_it += hits[i].weight;
         else
             against -= hits[i].weight;
-    return bias + dampen(for_it) - dampen(against);
+    return bias + side_of(for_it, words) - side_of(against, words);
 }
 
 /* --- features --- */
@@ -218,7 +221,7 @@ double classifier_score(const Classifier *classifier, const Normalised *normalis
 {
     LexiconHit hits[LEXICON_MOST_HITS];
     guint size = lexicon_find(classifier->lexicon, normalised, hits);
-    double sum = prior(hits, size);
+    double sum = prior(normalised, hits, size);
     if (classifier->weights) {
         Features features;
         find_features(normalised, hits, size, &features);
@@ -238,7 +241,8 @@ static void fit(Classifier *classifier, const Normalised *normalised, bool compl
     if (count)
         *(complaint ? &classifier->complaints : &classifier->rest) += 1;
     double value = 1 / sqrt(features.size);
-    double error = complaint - logistic(prior(hits, size) + learnt(classifier, &features));
+    double error =
+        complaint - logistic(prior(normalised, hits, size) + learnt(classifier, &features));
     for (uint32_t i = 0; i < features.size; i++) {
         Weight *weight = &classifier->weights[features.slots[i]];
         double gradient = error * value;

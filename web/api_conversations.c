@@ -198,7 +198,7 @@ static bool record(Request *request, const char *action, GError **error)
     g_autofree char *object = g_strdup_printf("conversation:%" G_GINT64_FORMAT, request->ids[0]);
     return (!action || audit_add(request->db, request->brand->id, request->session->user->id,
                                  action, object, NULL, error)) &&
-           api_notify(request, error, "overview,conversations,%s", object);
+           api_notify(request, error, "overview,%s", object);
 }
 
 /* On a conflict the answer carries the conversation as it is now. */
@@ -299,7 +299,7 @@ static bool change_incident(Request *request, json_t *incident, GError **error)
     int64_t id;
     return request_id_of(request, "incident", &id, error) &&
            incident_add(request->db, request->brand->id, id, request->ids[0], error) &&
-           api_notify(request, error, "incidents,incident:%" G_GINT64_FORMAT, id);
+           api_notify(request, error, "incident:%" G_GINT64_FORMAT, id);
 }
 
 static json_t *change_conversation(Request *request, GError **error)

@@ -241,7 +241,7 @@ static bool record(Request *request, const char *action, int64_t id, json_t *det
     g_autofree char *object = g_strdup_printf("incident:%" G_GINT64_FORMAT, id);
     return audit_add(request->db, request->brand->id, request->session->user->id, action, object,
                      owned, error) &&
-           api_notify(request, error, "overview,incidents,%s", object);
+           api_notify(request, error, "overview,%s", object);
 }
 
 static json_t *open_incident(Request *request, GError **error)

@@ -178,8 +178,7 @@ static json_t *send_update(Request *request, GError **error)
     if (!audit_add(request->db, brand, request->session->user->id, "update-send", object, detail,
                    error) ||
         !api_wake_channels(request, broadcast->channels, error) ||
-        !api_notify(request, error, "overview,incidents,incident:%" G_GINT64_FORMAT ",%s", incident,
-                    object))
+        !api_notify(request, error, "overview,incident:%" G_GINT64_FORMAT ",%s", incident, object))
         return NULL;
     return update_json(request, id, error);
 }
@@ -203,7 +202,7 @@ static json_t *end_update(Request *request, bool undo, GError **error)
             return NULL;
     } while (skipped == SKIP_AT_ONCE);
     json_t *update = update_json(request, id, error);
-    if (update && !api_notify(request, error, "overview,incidents,incident:%s,%s",
+    if (update && !api_notify(request, error, "overview,incident:%s,%s",
                               json_string_value(json_object_get(update, "incident")), object))
         g_clear_pointer(&update, json_decref);
     return update;

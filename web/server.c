@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -47,7 +48,7 @@ typedef struct Call {
     Request request;
     GByteArray *upload;
     char *address;
-    bool too_big, wrong_method, given;
+    bool too_big, absurd, wrong_method, given;
     struct MHD_Response *response;
     unsigned status;
 } Call;
@@ -173,11 +174,21 @@ static void close_db(void *db)
 }
 static GPrivate worker_db = G_PRIVATE_INIT(close_db);
 
+/* A server that went away has left its farewell in the socket: better read now than met by a query
+ * that can't be tried again. */
+static bool is_fresh(Db *db)
+{
+    struct pollfd fd = {.fd = db_fd(db), .events = POLLIN};
+    while (db_is_alive(db) && poll(&fd, 1, 0) > 0)
+        g_free(db_notified(db, NULL));
+    return db_is_alive(db);
+}
+
 static Db *connect_worker(Server *server, GError **error)
 {
     Db *db = g_private_get(&worker_db);
     if (db)
-        return db_is_alive(db) || db_reconnect(db, error) ? db : NULL;
+        return is_fresh(db) || db_reconnect(db, error) ? db : NULL;
     db = db_open(server->database_url, "breakwater_web", error);
     if (db)
         g_private_set(&worker_db, db);
@@ -290,7 +301,9 @@ static Call *begin_call(Server *server, struct MHD_Connection *connection, const
     const char *length = header_of(connection, "Content-Length");
     call->server = server;
     call->upload = g_byte_array_new();
-    call->too_big = length && g_ascii_strtoull(length, NULL, 10) > REQUEST_BODY_MAX;
+    guint64 announced = length ? g_ascii_strtoull(length, NULL, 10) : 0;
+    call->too_big = announced > REQUEST_BODY_MAX;
+    call->absurd = announced > 16 * REQUEST_BODY_MAX;
     call->address = address_of(server, connection);
     Request *request = &call->request;
     request->connection = connection;
@@ -371,7 +384,9 @@ static enum MHD_Result access_handler(void *user, struct MHD_Connection *connect
     Call *call = *state;
     if (!call) {
         call = *state = begin_call(server, connection, url, method);
-        if (!call->too_big)
+        /* A caller that is still writing does not see an answer: what is not absurd is read first.
+         */
+        if (!call->absurd)
             return MHD_YES;
         count_answer(server, 413, 0);
         set_error(call, 413, "This is too big: at most 1 MiB.");

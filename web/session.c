@@ -5,7 +5,7 @@
 #include <sodium.h>
 #include <string.h>
 
-enum { TOKEN_BYTES = 32, CHECKS_AT_ONCE = 3 };
+enum { TOKEN_BYTES = 32, CHECKS_AT_ONCE = 2, CHECKS_WAITING = 4 };
 
 char *session_new_token(void)
 {
@@ -34,23 +34,46 @@ char *session_hash_password(const char *password, GError **error)
     return g_strdup(hash);
 }
 
+/* Each check takes 64 MiB and a tenth of a second: a few have them at once, and with those who wait
+ * they never take all the workers. */
+static GMutex check_mutex;
+static GCond check_over;
+static int checks_running, checks_waiting;
+
+static bool begin_check(GError **error)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&check_mutex);
+    if (checks_waiting == CHECKS_WAITING)
+        return bw_fail(error, BW_ERROR_TEMPORARY,
+                       "Too many are signing in at once: try again in a moment.");
+    checks_waiting++;
+    while (checks_running == CHECKS_AT_ONCE)
+        g_cond_wait(&check_over, &check_mutex);
+    checks_waiting--;
+    checks_running++;
+    return true;
+}
+
+static void end_check(void)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&check_mutex);
+    checks_running--;
+    g_cond_signal(&check_over);
+}
+
 bool session_check_password(const char *hash, const char *password, GError **error)
 {
-    /* Each check takes 64 MiB: only a few at once, and never all the workers. */
-    static int running;
-    static char *nobody;
     static gsize made;
+    static char *nobody;
     if (g_once_init_enter(&made)) {
         nobody = session_hash_password("nobody has this password", NULL);
         g_once_init_leave(&made, 1);
     }
-    if (g_atomic_int_add(&running, 1) >= CHECKS_AT_ONCE) {
-        g_atomic_int_add(&running, -1);
-        return bw_fail(error, BW_ERROR_LIMITED, "Too many are signing in at once: try again.");
-    }
+    if (!begin_check(error))
+        return false;
     const char *against = hash ? hash : nobody;
     bool good = against && crypto_pwhash_str_verify(against, password, strlen(password)) == 0;
-    g_atomic_int_add(&running, -1);
+    end_check();
     if (!good || !hash)
         return bw_fail(error, BW_ERROR_DENIED, "E-mail or password is wrong.");
     return true;
@@ -170,9 +193,14 @@ static json_t *sign_in(Request *request, GError **error)
         g_propagate_error(error, g_steal_pointer(&local));
         return NULL;
     }
+    g_clear_error(&local);
     bool known = user && !user->disabled;
-    if (!session_check_password(known ? user->password_hash : NULL, password, error)) {
+    if (!session_check_password(known ? user->password_hash : NULL, password, &local)) {
         request->status = 401;
+        /* What was not looked at is no wrong password. */
+        if (!g_error_matches(local, BW_ERROR, BW_ERROR_DENIED))
+            user_login_forget(request->db, who, mark, NULL);
+        g_propagate_error(error, g_steal_pointer(&local));
         return NULL;
     }
     if (!user_login_good(request->db, who, mark, error))

@@ -305,7 +305,8 @@ static void *hub_run(void *data)
         }
         int64_t until = tell(hub, news_of, now);
         until = MIN(until, comment_at - now);
-        wait_for(hub, db, db ? CLAMP(until, 0, COMMENT_US) : MIN(until, 1000000));
+        if (!db || db_is_alive(db))
+            wait_for(hub, db, db ? CLAMP(until, 0, COMMENT_US) : CLAMP(until, 0, 1000000));
     }
     return NULL;
 }

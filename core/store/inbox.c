@@ -177,8 +177,8 @@ DbResult *inbox_history(Db *db, int64_t brand, int64_t conversation, int limit, 
 {
     return db_query(
         db, error,
-        "select m.*, a.complaint, coalesce(a.lang, m.claimed) as lang, case when m.inbound then "
-        "coalesce(nullif(o.handle, ''), o.name)"
+        "select m.*, a.complaint, coalesce(nullif(a.lang, '-'), m.claimed) as lang, case when "
+        "m.inbound then coalesce(nullif(o.handle, ''), o.name)"
         "  else (select u.initials from delivery d join app_user u on u.id = d.user_id"
         "   where d.brand_id = $1 and d.conversation_id = $2 and d.external_id = m.external_id "
         "limit 1)"

@@ -410,7 +410,9 @@ bool incident_merge(Db *db, int64_t brand, int64_t id, int64_t into, int64_t use
                " told_update_id = coalesce(m.told_update_id, excluded.told_update_id)",
                db_int(brand), db_int(id), db_int(into), db_time(g_get_real_time())) &&
            db_run(db, error,
-                  "update inbox set incident_id = $3, version = version + 1"
+                  "update inbox i set version = version + 1, incident_id = case when not exists"
+                  " (select 1 from member m where m.brand_id = $1 and m.incident_id = $3"
+                  "  and m.person_id = i.person_id and m.removed_at is not null) then $3 end"
                   " where brand_id = $1 and incident_id = $2",
                   db_int(brand), db_int(id), db_int(into)) &&
            db_run(db, error,

@@ -349,6 +349,12 @@ GArray *user_sessions_alive(Db *db, const GPtrArray *hashes, const GArray *brand
 
 /* ---- throttling ---- */
 
+bool user_login_forget(Db *db, const char *const who[2], int64_t mark, GError **error)
+{
+    return db_run(db, error, "delete from login_failure where who in ($1, $2) and at = $3",
+                  db_text(who[0]), db_text(who[1]), db_time(mark));
+}
+
 bool user_login_try(Db *db, const char *const who[2], int64_t *mark, GError **error)
 {
     enum { MOST = 5 };
@@ -371,8 +377,7 @@ bool user_login_try(Db *db, const char *const who[2], int64_t *mark, GError **er
     if (db_get_int(db_row(result, 0), "tries") <= MOST)
         return true;
     /* A refused try does not lengthen the wait. */
-    if (!db_run(db, error, "delete from login_failure where who = any($1) and at = $2",
-                db_texts(names), db_time(*mark)))
+    if (!user_login_forget(db, who, *mark, error))
         return false;
     return bw_fail(error, BW_ERROR_LIMITED,
                    "Too many wrong passwords: wait 15 minutes, then try again.");

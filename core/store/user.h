@@ -76,6 +76,8 @@ GArray *user_sessions_alive(Db *db, const GPtrArray *hashes, const GArray *brand
 /* Counts a try to sign in before its password is looked at, so that tries at once count too. False
  * and LIMITED when there were too many in the last 15 minutes. `who` has two. */
 bool user_login_try(Db *db, const char *const who[2], int64_t *mark, GError **error);
+/* That try does not count: nobody looked at the password. */
+bool user_login_forget(Db *db, const char *const who[2], int64_t mark, GError **error);
 /* It was the right password: neither that try nor the e-mail's wrong ones count any more. */
 bool user_login_good(Db *db, const char *const who[2], int64_t mark, GError **error);
 

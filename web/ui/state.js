@@ -272,7 +272,10 @@ export function listen(slug) {
             changed(null);
         }
     });
-    mine.addEventListener("changed", (event) => changed(JSON.parse(event.data).what || [], false));
+    mine.addEventListener("changed", (event) => {
+        const what = JSON.parse(event.data).what || [];
+        changed(what.includes("all") ? null : what, false);
+    });
     mine.onerror = () => {
         if (source !== mine) return;
         if (lostSince.value === null) lostSince.value = Date.now();

@@ -459,6 +459,16 @@ static char *address_in_header(GMimeMessage *message, const char *header)
     return address;
 }
 
+/* The last server adds a Return-Path to whatever it is given, also to bytes that are no mail. */
+static bool looks_like_mail(GMimeMessage *message)
+{
+    static const char *const fields[] = {"From", "Subject", "Date", "Message-ID"};
+    for (size_t i = 0; i < G_N_ELEMENTS(fields); i++)
+        if (g_mime_object_get_header(GMIME_OBJECT(message), fields[i]))
+            return true;
+    return false;
+}
+
 /* Who wrote it. A contact form writes in its own name, or in ours, and puts the customer into
  * Reply-To. */
 static bool read_people(Mail *mail, GMimeMessage *message, const char *own, GError **error)
@@ -473,7 +483,7 @@ static bool read_people(Mail *mail, GMimeMessage *message, const char *own, GErr
         mail->from = first_address(g_mime_message_get_sender(message), &mail->from_name);
     if (!mail->from)
         mail->from = g_strdup(mail->reply_to);
-    if (!mail->from)
+    if (!mail->from && looks_like_mail(message))
         mail->from = address_in_header(message, "Return-Path");
     if (!mail->from)
         return bw_fail(error, BW_ERROR_INVALID, "it has no sender that could be read");

@@ -186,7 +186,8 @@ static void test_unreadable(void)
                                        "hello\r\nthere\r\n",
                                        "Subject: x\r\n\r\nno sender",
                                        "From: \r\nTo: " OWN "\r\n\r\nx",
-                                       "\x89PNG\r\n\x1a\n"};
+                                       "\x89PNG\r\n\x1a\n",
+                                       "Return-Path: <a@b.example>\r\nReceived: from x\r\n\r\nnoise"};
     for (size_t i = 0; i < G_N_ELEMENTS(raws); i++) {
         g_autoptr(GError) error = NULL;
         g_assert_null(mime_read(raws[i], strlen(raws[i]), OWN, &error));

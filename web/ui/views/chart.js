@@ -1,7 +1,7 @@
 /* People complaining, per step, against what is normal: to be read in a second. */
 import { html, useEffect, useRef, useState } from "../lib.js";
 import uPlot from "/lib/uPlot.esm.js";
-import { go, reload, useResource, remember, remembered } from "../state.js";
+import { go, reload, useResource } from "../state.js";
 import { Empty, Problem } from "./common.js";
 import { marked, number, people } from "../words.js";
 
@@ -76,7 +76,8 @@ function plotInto(element, data, onHover, onPick) {
             height: element.clientWidth < 480 ? 180 : 210,
             padding: [10 + rows * 13, 10, 0, 0],
             legend: { show: false },
-            scales: { y: { range: (_, __, top) => [0, Math.max(5, (top || 0) * 1.08)] } },
+            /* to the end of the newest step, where the newest marks are */
+            scales: { x: { range: (_, from, to) => [from, to + data.step_s] }, y: { range: (_, __, top) => [0, Math.max(5, (top || 0) * 1.08)] } },
             axes: [
                 { ...axis, grid: { show: false }, size: 26, space: 64,
                   values: (_, at) => at.map((s) => (label(s) === "00:00" ? weekday.format(s * 1000) : label(s))) },
@@ -139,11 +140,11 @@ const window = (rows, at, step) =>
     `${rows}?from=${encodeURIComponent(new Date(at * 1000).toISOString())}&to=${encodeURIComponent(new Date((at + step) * 1000).toISOString())}`;
 
 /**
- * @param {{path: string, topics: string[], title: string, hours: number[], rows?: string}} props
- *        `rows`: the page that lists who is behind a step
+ * @param {{path: string, topics: string[], title: string, hours: number[], rows?: string, since?: string}} props
+ *        `rows`: the page that lists who is behind a step; `since`: what should be in sight at first
  */
-export function Chart({ path, topics, title, hours, rows = "" }) {
-    const [span, setSpan] = useState(() => remembered(`hours:${hours.join()}`, hours[1]));
+export function Chart({ path, topics, title, hours, rows = "", since = "" }) {
+    const [span, setSpan] = useState(() => (since ? hours.find((h) => h * 3600e3 > 3 * (Date.now() - +new Date(since))) || hours[hours.length - 1] : hours[1]));
     const [hover, setHover] = useState(/** @type {number | null} */ (null));
     const [table, setTable] = useState(false);
     const [redraw, setRedraw] = useState(0);
@@ -196,7 +197,7 @@ export function Chart({ path, topics, title, hours, rows = "" }) {
     return html`<section class="card chart" aria-labelledby="chart-title">
         <div class="card-head"><h2 id="chart-title">${title}</h2>
             <span class="segments small" role="group" aria-label="Time shown">${hours.map((h) => html`<button type="button"
-                aria-pressed=${span === h ? "true" : "false"} onClick=${() => { setSpan(h); remember(`hours:${hours.join()}`, h); }}>${h < 100 ? `${h} h` : `${h / 24} days`}</button>`)}</span>
+                aria-pressed=${span === h ? "true" : "false"} onClick=${() => setSpan(h)}>${h < 100 ? `${h} h` : `${h / 24} days`}</button>`)}</span>
         </div>
         ${res.error.value && res.error.value.status !== 0 && html`<${Problem} error=${res.error.value} again=${() => reload(res)} />`}
         ${empty ? html`<${Empty} title="No complaints in this time">The line begins with the first.<//>`

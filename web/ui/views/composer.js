@@ -152,7 +152,7 @@ export function Composer({ incident, res, last, lastWanted }) {
                     pick(e.target.value);
                     e.target.value = "";
                 }}>
-                    <option value="">Add</option>
+                    <option value="">+</option>
                     ${LANGUAGES.filter((l) => !langs.includes(l)).map((l) => html`<option value=${l}>${language(l)}</option>`)}
                 </select>
             </div>

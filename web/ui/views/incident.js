@@ -97,13 +97,13 @@ function Page({ incident: i, res }) {
                 <div><dt>oldest</dt><dd>${i.oldest_waiting_at ? html`<${Since} at=${i.oldest_waiting_at} />` : "none"}</dd></div>
             </dl>
         </div>
-        ${!!i.told && !!i.waiting && !over && last && html`<p class="hint amber">
+        ${!!i.told && !!i.waiting && !over && last?.state === "done" && html`<p class="hint amber">
             <span>${number(i.waiting)} new ${i.waiting === 1 ? "waits" : "wait"} for the same answer.</span>
             ${may("send") && html` <${Button} small onClick=${() => { setRepeatText((n) => n + 1); write(); }}>Tell them the same<//>`}
         </p>`}
         <${Updates} incident=${i} res=${res} live />
         <${Chart} path=${api(`incidents/${i.id}/chart`)} topics=${[`incident:${i.id}`]} title="People complaining, per 5 minutes" hours=${[2, 6, 24, 72]}
-            rows=${here(`incidents/${i.id}/people`)} />
+            rows=${here(`incidents/${i.id}/people`)} since=${i.since} />
         <div ref=${composer} class="composer-anchor"><${Composer} incident=${i} res=${res} last=${last} lastWanted=${repeatText} /></div>
         <${Updates} incident=${i} res=${res} />
         <${Why} incident=${i} res=${res} />

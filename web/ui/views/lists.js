@@ -105,7 +105,8 @@ export function moved(id) {
 
 /** @param {{conversation: ConversationRow, on: boolean, gone: boolean}} props */
 function ConversationLink({ conversation: c, on, gone }) {
-    const late = c.waiting_since && now.value - +new Date(c.waiting_since) > 4 * 3600e3;
+    const wants = c.state === "waiting" && c.triage !== "other" && c.triage !== "automatic";
+    const late = wants && c.waiting_since && now.value - +new Date(c.waiting_since) > 4 * 3600e3;
     return html`<a class=${`row ${gone ? "gone" : ""}`} href=${here(`c/${c.id}`)} aria-current=${on ? "true" : undefined}>
         <span class="row-top"><strong class="cut">${author(c)}</strong>
             <span class="soft nowrap">${kind(c.channel)}${visibility(c.visibility) === "private" && !isMail(c.channel) ? ", private" : ""} · <${When} at=${c.last_at} brief /></span></span>

@@ -4,43 +4,34 @@
 #include <string.h>
 
 /* Three parts. Normal: a mean for each hour of the week, leaning on the same hour of all days and
- * on the overall level, times a slow drift. Surprise: how unlikely the sum of the last 75 minutes
- * is under a negative binomial distribution around that, whose dispersion is learnt from the
- * channel itself, so that a channel that always comes in bursts has to burst harder. Evidence:
- * surprise adds up (a CUSUM), so that a strong spike rings within minutes and a weak one when it
- * lasts. */
-
-#ifndef SPIKE_TUNE
-#define TUNABLE static const
-#else
-#define TUNABLE
-#endif
+ * on the overall level. Surprise: how unlikely the sum of the last while is under a negative
+ * binomial distribution around that, whose dispersion is learnt from the channel itself, so that a
+ * channel that always comes in bursts has to burst harder. Evidence: surprise adds up (a CUSUM), so
+ * that a strong spike rings within minutes and a weak one when it lasts. */
 
 enum { HOURS = 24, WEEK = 168, WINDOWS = 2, MOST_STEPS = 5400 };
 
-/* The last quarter of an hour finds what is strong, the last hour and a half what is lasting. */
-TUNABLE double window_seconds[] = {15 * 60, 90 * 60};
-TUNABLE double allowed[] = {2.0,
-                            1.0};   /* surprise per 5 minutes that adds nothing to the evidence */
-TUNABLE double enough[] = {20, 30}; /* evidence for an alarm */
-TUNABLE double day_weight = 12;     /* hour of the day: leans on the level as by so many steps */
-TUNABLE double week_weight = 96;    /* hour of the week: leans on the hour of the day */
-TUNABLE double half_life = 14 * 86400; /* of the means */
-TUNABLE double drift_half_life = 14 * 86400;
-TUNABLE double spread_half_life = 100 * 86400;
-TUNABLE double learn_cap = 2;       /* deviations above normal that the means learn at most */
-TUNABLE double spread_cap = 20;     /* ... and the dispersion */
-TUNABLE double spread_growth = 0.1; /* ... of which it grows at most in a step */
-TUNABLE double first_spread = 0.3;  /* dispersion of a step before anything is known */
-TUNABLE double first_weight = 150;  /* in steps */
-TUNABLE double first_day = 0.3;     /* dispersion more while the hours of the day are not known */
-TUNABLE double first_week = 0.1;    /* ... and while those of the week are not */
-TUNABLE double first_week_life = 8 * 86400;
-TUNABLE double calm_surprise = 0.3; /* below it for `calm_seconds`: the alarm is over */
-TUNABLE double calm_seconds = 3600;
-TUNABLE double habit = 1; /* so much more evidence right after an alarm */
-TUNABLE double habit_seconds = 8 * 3600;
-TUNABLE double careful_seconds = 3600; /* no alarm before so much history */
+/* The last quarter of an hour finds what is strong, the last hour what is lasting. */
+static const double window_seconds[] = {15 * 60, 60 * 60};
+/* Surprise per 5 minutes that adds nothing to the evidence, and the evidence for an alarm. */
+static const double allowed[] = {2.0, 1.3};
+static const double enough[] = {20, 18};
+static const double day_weight = 24;  /* hour of the day: leans on the level as by so many steps */
+static const double week_weight = 72; /* hour of the week: leans on the hour of the day */
+static const double half_life = 14 * 86400; /* of the means */
+static const double spread_half_life = 100 * 86400;
+static const double learn_cap = 2;      /* deviations above normal that the means learn at most */
+static const double spread_cap = 15;    /* ... and the dispersion */
+static const double first_spread = 0.3; /* dispersion of a step before anything is known */
+static const double first_weight = 150; /* in steps */
+static const double first_day = 0.1; /* dispersion more while the hours of the day are not known */
+static const double first_week = 0.12; /* ... and while those of the week are not */
+static const double first_week_life = 8 * 86400;
+static const double calm_surprise = 0.3; /* below it for `calm_seconds`: the alarm is over */
+static const double calm_seconds = 2 * 3600;
+static const double habit = 1; /* so much more evidence right after an alarm */
+static const double habit_seconds = 8 * 3600;
+static const double careful_seconds = 3600; /* no alarm before so much history */
 static const double most_surprise = 30;
 static const double most_people = 1e9;
 
@@ -156,7 +147,7 @@ static double decay(double seconds, double life)
 static int hour_of_week(int64_t at)
 {
     int64_t hours = at >= 0 ? at / 3600 : -((3599 - at) / 3600);
-    return (int)(((hours + 72) % WEEK + WEEK) % WEEK); /* the epoch was a Thursday */
+    return (int)((hours % WEEK + WEEK) % WEEK); /* counted from a Thursday, as the epoch is */
 }
 
 static double mean_of(Mean mean, double prior, double weight)
@@ -164,20 +155,12 @@ static double mean_of(Mean mean, double prior, double weight)
     return (mean.sum + weight * prior) / (mean.weight + weight);
 }
 
-/* By the profile alone, without the drift. */
-static double profile(const Spike *spike, int64_t at)
+static double normal_at(const Spike *spike, int64_t at)
 {
     int hour = hour_of_week(at);
     double level = (spike->level.sum + 0.5) / (spike->level.weight + 1);
     double day = mean_of(spike->day[hour % HOURS], level, day_weight);
-    return mean_of(spike->week[hour], day, week_weight);
-}
-
-static double normal_at(const Spike *spike, int64_t at)
-{
-    double level = MAX((spike->level.sum + 0.5) / (spike->level.weight + 1), 0.2);
-    double drift = (spike->drift.sum + 12 * level) / (spike->drift.weight + 12 * level);
-    return MAX(profile(spike, at) * drift, 1e-3);
+    return MAX(mean_of(spike->week[hour], day, week_weight), 1e-3);
 }
 
 static void mean_learn(Mean *mean, double value, double keep)
@@ -190,14 +173,10 @@ static void normal_learn(Spike *spike, int64_t at, double value)
 {
     double step = (double)spike->step;
     int hour = hour_of_week(at);
-    double expected = profile(spike, at);
     /* a day's hour is visited a 24th of the time, a week's a 168th */
     mean_learn(&spike->level, value, decay(step, half_life));
     mean_learn(&spike->day[hour % HOURS], value, decay(step * HOURS, half_life));
     mean_learn(&spike->week[hour], value, decay(step * WEEK, half_life));
-    double keep = decay(step, drift_half_life);
-    spike->drift.sum = spike->drift.sum * keep + value;
-    spike->drift.weight = spike->drift.weight * keep + expected;
 }
 
 /* --- how far it spreads --- */
@@ -215,12 +194,10 @@ static double deviation(double mean, double spread)
 
 static void spread_learn(Spread *spread, double seen, double mean, double keep)
 {
-    double now = spread_of(spread, mean), first = spread->weight * mean * mean;
-    double most = mean + spread_cap * deviation(mean, now), off = MIN(seen, most) - mean;
+    double most = mean + spread_cap * deviation(mean, spread_of(spread, mean));
+    double off = MIN(seen, most) - mean;
     spread->excess = spread->excess * keep + off * off - mean;
     spread->scale = spread->scale * keep + mean * mean;
-    double limit = now * (1 + spread_growth) * (spread->scale + first) - spread->first * first;
-    spread->excess = MIN(spread->excess, limit);
 }
 
 /* The profile of a day is not known before the first one is over. */

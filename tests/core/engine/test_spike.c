@@ -156,6 +156,22 @@ static void test_normal(void)
     series_clear(&series);
 }
 
+/* A wave of some hours is not what is normal a week later. */
+static void test_forgets_waves(void)
+{
+    Series series;
+    double low, mid, high;
+    int64_t start = monday + 14 * DAY + 10 * HOUR;
+    series_init(&series, SPIKE_NORMAL, 6);
+    feed(&series, monday, start, 1, NULL);
+    feed(&series, start, start + 4 * HOUR, 20, NULL);
+    feed(&series, start + 4 * HOUR, start + 7 * DAY, 1, NULL);
+    g_assert_true(spike_normal(series.spike, start + 7 * DAY + 2 * HOUR, &low, &mid, &high));
+    g_assert_cmpfloat(mid, >, 4);
+    g_assert_cmpfloat(mid, <, 12);
+    series_clear(&series);
+}
+
 /* Nothing that comes later changes a verdict, and rubbish changes nothing. */
 static void test_causal(void)
 {
@@ -204,6 +220,7 @@ int main(int argc, char **argv)
     g_test_add_func("/spike/hysteresis", test_hysteresis);
     g_test_add_func("/spike/first-day", test_first_day);
     g_test_add_func("/spike/normal", test_normal);
+    g_test_add_func("/spike/forgets-waves", test_forgets_waves);
     g_test_add_func("/spike/causal", test_causal);
     g_test_add_func("/spike/extremes", test_extremes);
     return g_test_run();

@@ -45,21 +45,29 @@ static void look_for_merges(Clusterer *c, uint32_t place)
         cluster_join(c, best_place, place);
 }
 
+static const uint32_t *numbers_of(Clusterer *c, const ClusterMessage *m)
+{
+    g_array_set_size(c->numbers, 0);
+    for (guint i = 0; i < m->features->len; i++) {
+        uint32_t number = terms_number(&c->terms, g_array_index(m->features, Feature, i).hash);
+        g_array_append_val(c->numbers, number);
+    }
+    return (const uint32_t *)c->numbers->data;
+}
+
 /* The numbers of the message's terms, which count from now on. */
 static const uint32_t *hear(Clusterer *c, const ClusterMessage *m)
 {
     uint8_t lang = cluster_language(m->lang);
     c->now = MAX(c->now, m->at);
     terms_count_message(&c->terms);
-    g_array_set_size(c->numbers, 0);
+    const uint32_t *numbers = numbers_of(c, m);
     for (guint i = 0; i < m->features->len; i++) {
         const Feature *feature = &g_array_index(m->features, Feature, i);
-        uint32_t number = terms_number(&c->terms, feature->hash);
-        g_array_append_val(c->numbers, number);
-        terms_count(&c->terms, number, lang, m->source + feature->from, feature->size);
-        c->terms.all[number].concept = feature->flags & FEATURE_CONCEPT;
+        terms_count(&c->terms, numbers[i], lang, m->source + feature->from, feature->size);
+        c->terms.all[numbers[i]].concept = feature->flags & FEATURE_CONCEPT;
     }
-    return (const uint32_t *)c->numbers->data;
+    return numbers;
 }
 
 /* The cluster that explains a message best, or NOWHERE when none does. */
@@ -99,6 +107,12 @@ int64_t clusterer_take(Clusterer *c, const ClusterMessage *m, int64_t wanted, do
     int64_t id = c->all[place].id;
     look_for_merges(c, place);
     return id;
+}
+
+int64_t clusterer_guess(Clusterer *c, const ClusterMessage *m, double *confidence)
+{
+    uint32_t place = best_place(c, m, numbers_of(c, m), confidence);
+    return place == NOWHERE ? 0 : c->all[place].id;
 }
 
 void clusterer_hear(Clusterer *c, const ClusterMessage *m)

@@ -30,6 +30,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Clusterer, clusterer_free)
 int64_t clusterer_take(Clusterer *clusterer, const ClusterMessage *message, int64_t wanted,
                        double *confidence);
 
+/* The cluster that explains `message` best, without putting it there; 0 when none does. */
+int64_t clusterer_guess(Clusterer *clusterer, const ClusterMessage *message, double *confidence);
+
 /* A message that goes into no cluster, but tells how usual its terms are. */
 void clusterer_hear(Clusterer *clusterer, const ClusterMessage *message);
 

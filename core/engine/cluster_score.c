@@ -4,32 +4,37 @@
 #include <string.h>
 
 const Settings cluster_settings = {
-    .explains = 0.475,
-    .grown = 1.8,
+    .explains = 0.486,
+    .grown = 1.5,
     .grown_language = 10,
-    .enough = 4,
+    .enough = 4.2,
     .size_counts = 0.87,
-    .early = 660,
+    .early = 1000,
     .early_usual = 0.02,
-    .least_usual = 0.0034,
+    .least_usual = 0.003,
     .core_share = 0.37,
-    .core_missing = 0.756,
-    .name_conflict = 6,
+    .core_missing = 0.68,
+    .name_conflict = 9,
     .name_from = 10,
     .name_lead = 0.15,
     .name_unknown = 0.12,
     .any_missing = 0.276,
     .silence = 6150,
-    .merge_enough = 0.53,
+    .recent = 1209600,
+    .size_cap = 1000,
+    .merge_enough = 1,
     .merge_size = 2,
 };
 
-/* How usual a term is in the stream; careful while little is known. */
-static double usual(const Clusterer *c, uint32_t term)
+/* How usual a term is in the stream, a cluster or two (`without`, `size`: of them) left out: what
+ * half of all people complain about just now is no less telling for that. Careful while little is
+ * known. */
+static double usual(const Clusterer *c, uint32_t term, double without, double size)
 {
-    double p =
-        (c->terms.all[term].messages + cluster_settings.early * cluster_settings.early_usual) /
-        (c->terms.messages + cluster_settings.early);
+    double with = MAX(0, c->terms.all[term].messages - without);
+    double all = MAX(with, c->terms.messages - size);
+    double p = (with + cluster_settings.early * cluster_settings.early_usual) /
+               (all + cluster_settings.early);
     return MAX(p, cluster_settings.least_usual);
 }
 
@@ -57,9 +62,8 @@ void cluster_probe(const Clusterer *c, const ClusterMessage *m, const uint32_t *
                      .count = m->features->len,
                      .lang = cluster_language(m->lang),
                      .at = m->at};
-    g_assert(probe->count <= G_N_ELEMENTS(probe->usual));
+    g_assert(probe->count <= G_N_ELEMENTS(probe->named));
     for (guint i = 0; i < probe->count; i++) {
-        probe->usual[i] = usual(c, terms[i]);
         probe->named[i] = !(probe->features[i].flags & FEATURE_NUMBER) && is_name(c, terms[i]);
     }
 }
@@ -73,7 +77,8 @@ static bool has(const Probe *probe, uint32_t term)
 }
 
 /* How well the terms of the message fit: each is from what the cluster is about, or anything. */
-static double fit(const Cluster *cluster, const Probe *probe, double trust, double trust_language)
+static double fit(const Clusterer *c, const Cluster *cluster, const Probe *probe, double trust,
+                  double trust_language)
 {
     double sum = 0;
     for (guint i = 0; i < probe->count; i++) {
@@ -81,13 +86,13 @@ static double fit(const Cluster *cluster, const Probe *probe, double trust, doub
         bool any = probe->features[i].flags & (FEATURE_CONCEPT | FEATURE_NUMBER);
         double lambda = cluster_settings.explains * (count > 0 || any ? trust : trust_language);
         double share = MIN(1, count / cluster->size);
-        sum += log(lambda * share / probe->usual[i] + 1 - lambda);
+        sum += log(lambda * share / usual(c, probe->terms[i], count, cluster->size) + 1 - lambda);
     }
     return sum;
 }
 
 /* How well the messages that a person moved away explain it. */
-static double fit_against(const Cluster *cluster, const Probe *probe)
+static double fit_against(const Clusterer *c, const Cluster *cluster, const Probe *probe)
 {
     double sum = 0, lambda = cluster_settings.explains;
     if (cluster->against_size == 0)
@@ -95,7 +100,7 @@ static double fit_against(const Cluster *cluster, const Probe *probe)
     for (guint i = 0; i < probe->count; i++) {
         double share =
             MIN(1, counts_of(&cluster->against, probe->terms[i]) / cluster->against_size);
-        sum += log(lambda * share / probe->usual[i] + 1 - lambda);
+        sum += log(lambda * share / usual(c, probe->terms[i], 0, 0) + 1 - lambda);
     }
     return MAX(0, sum);
 }
@@ -121,13 +126,13 @@ static double missing(const Clusterer *c, const Cluster *cluster, const Probe *p
     double sum = 0, most = 0;
     for (int i = 0; i < LANGUAGES; i++)
         most = MAX(most, cluster->by_language[i]);
-    for (uint32_t i = 0; i < cluster->cores; i++) {
+    for (uint32_t i = 0; i < cluster->cores && cluster->size >= 3; i++) {
         uint32_t term = cluster->core[i];
         if (has(probe, term))
             continue;
         float count = counts_of(&cluster->counts, term);
         double share = MIN(0.95, count / (cluster->size + 1)),
-               else_share = MIN(0.95, usual(c, term));
+               else_share = MIN(0.95, usual(c, term, count, cluster->size));
         bool any = c->terms.all[term].concept || count > most * 1.2f;
         if (share > else_share)
             sum += (any ? cluster_settings.any_missing * trust
@@ -142,11 +147,14 @@ double cluster_score(const Clusterer *c, const Cluster *cluster, const Probe *pr
     double size = cluster->size, known = cluster->by_language[probe->lang];
     double trust = size / (size + cluster_settings.grown);
     double trust_language = known / (known + cluster_settings.grown_language);
-    double sum = fit(cluster, probe, trust, trust_language) - fit_against(cluster, probe) -
+    double sum = fit(c, cluster, probe, trust, trust_language) - fit_against(c, cluster, probe) -
                  missing(c, cluster, probe, trust, trust_language);
     if (names_differ(c, cluster, probe))
         sum -= cluster_settings.name_conflict;
-    return sum + cluster_settings.size_counts * log(size + 1) - silence(cluster, probe->at);
+    double faded = cluster->recent *
+                   exp(-MAX(0, (probe->at - cluster->last_at) / 1e6) / cluster_settings.recent);
+    return sum + cluster_settings.size_counts * log(MIN(faded, cluster_settings.size_cap) + 1) -
+           silence(cluster, probe->at);
 }
 
 static int by_gain(const void *a, const void *b)
@@ -163,7 +171,7 @@ guint cluster_candidates(Clusterer *c, const uint32_t *terms, guint count,
     g_array_set_size(c->touched, 0);
     for (guint i = 0; i < count; i++) {
         const Term *term = &c->terms.all[terms[i]];
-        float gain = -log(usual(c, terms[i]));
+        float gain = -log(usual(c, terms[i], 0, 0));
         for (uint32_t k = 0; k < term->length; k++) {
             uint32_t place = term->clusters[k];
             if (c->gain[place] == 0)
@@ -196,7 +204,7 @@ void cluster_profile(const Clusterer *c, const Cluster *cluster, Profile *profil
         if (slot->term == COUNT_NONE)
             continue;
         double p = MIN(1, slot->count / cluster->size);
-        double gain = p * log(p / usual(c, slot->term));
+        double gain = p * log(p / usual(c, slot->term, slot->count, cluster->size));
         if (gain <= 0)
             continue;
         guint at = profile->count;
@@ -222,9 +230,9 @@ static double expected(const Clusterer *c, const Cluster *a, const Profile *prof
            sum = 0;
     for (guint i = 0; i < profile->count; i++) {
         uint32_t term = profile->terms[i];
-        double pa = MIN(1, counts_of(&a->counts, term) / a->size);
-        double pb = MIN(1, counts_of(&b->counts, term) / b->size);
-        sum += pa * log(lambda * pb / usual(c, term) + 1 - lambda);
+        float in_a = counts_of(&a->counts, term), in_b = counts_of(&b->counts, term);
+        double p = usual(c, term, in_a + in_b, a->size + b->size);
+        sum += MIN(1, in_a / a->size) * log(lambda * MIN(1, in_b / b->size) / p + 1 - lambda);
     }
     return sum;
 }
@@ -246,11 +254,13 @@ static bool lacks_name(const Clusterer *c, const Cluster *a, const Profile *prof
 double cluster_likeness(const Clusterer *c, const Cluster *a, const Profile *profile_a,
                         const Cluster *b)
 {
+    double there = expected(c, a, profile_a, b) - silence(b, a->first_at);
+    if (there <= cluster_settings.merge_enough) /* most end here: the other profile costs more */
+        return there - cluster_settings.merge_enough;
     Profile profile_b;
     cluster_profile(c, b, &profile_b);
-    double like = MIN(expected(c, a, profile_a, b), expected(c, b, &profile_b, a));
-    like -= silence(b, a->first_at);
+    double back = expected(c, b, &profile_b, a) - silence(b, a->first_at);
     if (lacks_name(c, a, profile_a, b) && lacks_name(c, b, &profile_b, a))
-        like -= cluster_settings.name_conflict;
-    return like - cluster_settings.merge_enough;
+        return -cluster_settings.name_conflict;
+    return MIN(there, back) - cluster_settings.merge_enough;
 }

@@ -36,6 +36,7 @@ static void put_cluster(const Cluster *cluster, GByteArray *out)
     state_put(out, cluster->first_at);
     state_put(out, cluster->last_at);
     state_put_double(out, cluster->size);
+    state_put_double(out, cluster->recent);
     for (int i = 0; i < LANGUAGES; i++)
         state_put_double(out, cluster->by_language[i]);
     counts_put(&cluster->counts, out);
@@ -58,6 +59,7 @@ static void get_cluster(Cluster *cluster, StateReader *in, uint32_t terms)
     cluster->first_at = state_get(in);
     cluster->last_at = state_get(in);
     cluster->size = state_get_double(in);
+    cluster->recent = state_get_double(in);
     for (int i = 0; i < LANGUAGES; i++)
         cluster->by_language[i] = state_get_double(in);
     counts_get(&cluster->counts, in, terms);

@@ -1,5 +1,6 @@
 #include "core/engine/cluster_table.h"
 
+#include <math.h>
 #include <string.h>
 
 static guint pair_hash(gconstpointer key)
@@ -186,8 +187,6 @@ uint32_t cluster_found(Clusterer *c, int64_t at)
 static void find_core(Cluster *cluster)
 {
     cluster->cores = 0;
-    if (cluster->size < 3)
-        return;
     for (uint32_t i = 0; i < cluster->counts.capacity; i++) {
         const Count *slot = &cluster->counts.slots[i];
         if (slot->term == COUNT_NONE || slot->count < cluster_settings.core_share * cluster->size)
@@ -228,15 +227,38 @@ static void add_term(Clusterer *c, uint32_t place, uint32_t term, float count)
     }
 }
 
+/* Forgets the rarest terms of a cluster that has too many: typing errors, order numbers, names. */
+static void prune(Clusterer *c, uint32_t place)
+{
+    Cluster *cluster = &c->all[place];
+    if (cluster->counts.used <= MOST_COUNTS)
+        return;
+    float floor = counts_floor(&cluster->counts, MOST_COUNTS / 2);
+    g_autoptr(GArray) gone = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    for (uint32_t i = 0; i < cluster->counts.capacity; i++)
+        if (cluster->counts.slots[i].term != COUNT_NONE && cluster->counts.slots[i].count <= floor)
+            g_array_append_val(gone, cluster->counts.slots[i].term);
+    for (guint i = 0; i < gone->len; i++) {
+        uint32_t term = g_array_index(gone, uint32_t, i);
+        counts_remove(&cluster->counts, term);
+        c->terms.all[term].holders--;
+        terms_drop_holder(&c->terms, term, place);
+    }
+}
+
 void cluster_add(Clusterer *c, uint32_t place, const ClusterMessage *m, const uint32_t *terms,
                  float weight)
 {
     Cluster *cluster = &c->all[place];
     cluster->size += weight;
+    cluster->recent =
+        cluster->recent * exp(-MAX(0, (m->at - cluster->last_at) / 1e6) / cluster_settings.recent) +
+        weight;
     cluster->by_language[cluster_language(m->lang)] += weight;
     cluster->last_at = MAX(cluster->last_at, m->at);
     for (guint i = 0; i < m->features->len; i++)
         add_term(c, place, terms[i], weight);
+    prune(c, place);
     if (cluster->size < 20 || (int)cluster->size % 8 == 0)
         find_core(cluster);
     unlink_use(c, place);
@@ -285,10 +307,12 @@ void cluster_join(Clusterer *c, uint32_t from, uint32_t into)
             cluster_add_against(c, into, a->against.slots[i].term, a->against.slots[i].count);
     b->against_size += a->against_size;
     b->size += a->size;
+    b->recent += a->recent;
     for (guint i = 0; i < LANGUAGES; i++)
         b->by_language[i] += a->by_language[i];
     b->first_at = MIN(a->first_at, b->first_at);
     b->last_at = MAX(a->last_at, b->last_at);
+    prune(c, into);
     find_core(b);
     cluster_drop(c, from);
 }

@@ -10,6 +10,7 @@
 #define FORGET_AFTER ((int64_t)14 * 24 * 3600 * 1000000)
 #define LANGUAGES 16
 #define CORE 8
+#define MOST_COUNTS 4096 /* terms that a cluster counts */
 #define CANDIDATES 24
 #define PROFILE 24
 #define NOWHERE UINT32_MAX
@@ -33,8 +34,9 @@ typedef struct Settings {
     double name_lead;      /* by how much one language may be ahead of all others in using it */
     double name_unknown;   /* share of messages up to which a cluster does not know a name */
     double silence;        /* seconds without a message that cost a cluster one point */
-    double merge_enough;   /* score that messages of one cluster expect in the other */
-    double merge_size;     /* messages in a cluster that may merge */
+    double recent, size_cap;
+    double merge_enough; /* score that messages of one cluster expect in the other */
+    double merge_size;   /* messages in a cluster that may merge */
 } Settings;
 extern const Settings cluster_settings;
 
@@ -50,6 +52,7 @@ typedef struct Cluster {
     float check_at;        /* the size at which to look for clusters that are the same */
     Counts against;        /* terms of messages that a person moved away */
     float against_size;
+    float recent;
     bool dismissed;
 } Cluster;
 
@@ -104,7 +107,6 @@ typedef struct Probe {
     const Feature *features;
     guint count, lang;
     int64_t at;
-    double usual[WORDS_MOST_FEATURES];
     bool named[WORDS_MOST_FEATURES]; /* is a name */
 } Probe;
 

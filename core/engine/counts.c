@@ -61,6 +61,25 @@ void counts_remove(Counts *counts, uint32_t term)
     counts->slots[gap] = (Count){COUNT_NONE, 0};
 }
 
+static int by_count(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+float counts_floor(const Counts *counts, uint32_t most)
+{
+    if (counts->used <= most)
+        return 0;
+    g_autofree float *all = g_new(float, counts->used);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < counts->capacity; i++)
+        if (counts->slots[i].term != COUNT_NONE)
+            all[n++] = counts->slots[i].count;
+    qsort(all, n, sizeof *all, by_count);
+    return all[most];
+}
+
 static int by_term(const void *a, const void *b)
 {
     uint32_t x = ((const Count *)a)->term, y = ((const Count *)b)->term;

@@ -18,6 +18,8 @@ typedef struct Counts {
 void counts_clear(Counts *counts);
 /* Adds and returns the new count. */
 float counts_add(Counts *counts, uint32_t term, float count);
+/* The count that `most` terms have at least, so that those below can go. */
+float counts_floor(const Counts *counts, uint32_t most);
 void counts_remove(Counts *counts, uint32_t term);
 void counts_put(const Counts *counts, GByteArray *out);
 void counts_get(Counts *counts, StateReader *in, uint32_t terms); /* terms: all ids are below */

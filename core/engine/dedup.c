@@ -8,6 +8,7 @@
 #define SHORTEST 12      /* letters; shorter texts must be equal */
 #define GRAM 7           /* letters of the pieces by which texts are found */
 #define PIECES 10        /* pieces of a text that go into the index: those with the lowest hashes */
+#define MOST_TRIES 12    /* texts that are compared in full */
 #define BUCKET 8         /* texts that an index bucket knows: the latest */
 #define ALIKE 0.60       /* share of trigrams in both, of those in either */
 #define ALIKE_BUT_NUMBERS 0.75 /* the same where one text lacks a number of the other */
@@ -380,6 +381,32 @@ static void read_message(Dedup *d, const Normalised *n, Entry *fresh)
     fresh->links = d->links->str;
 }
 
+typedef struct Lead {
+    uint64_t number; /* of the entry, + 1 */
+    int pieces;      /* that it shares */
+} Lead;
+
+/* The entries that share pieces with `fresh`. */
+static int find_leads(const Dedup *d, const Entry *fresh, Lead *leads)
+{
+    uint32_t pieces[PIECES];
+    int count = d->bucket_count ? pieces_of(fresh->text, fresh->length, pieces) : 0, found = 0;
+    for (int i = 0; i < count; i++) {
+        const uint64_t *bucket = bucket_of(d, pieces[i]);
+        for (int k = 0; k < BUCKET; k++) {
+            if (bucket[k] <= d->begin)
+                continue;
+            int at = 0;
+            while (at < found && leads[at].number != bucket[k])
+                at++;
+            if (at == found)
+                leads[found++] = (Lead){bucket[k], 0};
+            leads[at].pieces++;
+        }
+    }
+    return found;
+}
+
 static const Entry *find(Dedup *d, const Entry *fresh)
 {
     const uint64_t *number = g_hash_table_lookup(d->exact, &fresh->exact);
@@ -387,26 +414,23 @@ static const Entry *find(Dedup *d, const Entry *fresh)
         return entry_of(d, *number);
     const Entry *best = NULL;
     double most = 0;
-    uint32_t pieces[PIECES];
-    uint64_t tried[PIECES * BUCKET];
-    int count = d->bucket_count ? pieces_of(fresh->text, fresh->length, pieces) : 0, tries = 0;
-    for (int i = 0; i < count; i++) {
-        const uint64_t *bucket = bucket_of(d, pieces[i]);
-        for (int k = 0; k < BUCKET; k++) {
-            if (bucket[k] <= d->begin)
-                continue;
-            bool again = false;
-            for (int t = 0; t < tries && !again; t++)
-                again = tried[t] == bucket[k];
-            if (again)
-                continue;
-            tried[tries++] = bucket[k];
-            const Entry *entry = entry_of(d, bucket[k] - 1);
-            double share = alike(d, entry, fresh);
-            if (share > most || (share == most && share > 0 && entry->id < best->id)) {
-                most = share;
-                best = entry;
-            }
+    Lead leads[PIECES * BUCKET];
+    int found = find_leads(d, fresh, leads);
+    for (int tries = 0; tries < MOST_TRIES; tries++) {
+        int next = -1; /* those that share most pieces first, of them the latest */
+        for (int i = 0; i < found; i++)
+            if (leads[i].pieces > 0 &&
+                (next < 0 || leads[i].pieces > leads[next].pieces ||
+                 (leads[i].pieces == leads[next].pieces && leads[i].number > leads[next].number)))
+                next = i;
+        if (next < 0)
+            break;
+        leads[next].pieces = 0;
+        const Entry *entry = entry_of(d, leads[next].number - 1);
+        double share = alike(d, entry, fresh);
+        if (share > most || (share == most && share > 0 && entry->id < best->id)) {
+            most = share;
+            best = entry;
         }
     }
     return best;

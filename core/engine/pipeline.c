@@ -11,7 +11,9 @@
 
 #define MAGIC 0x0000575245574b42u /* to tell other bytes from a state */
 #define VERSION 1                 /* of what is saved, and of what its numbers mean */
-#define CHATTER 0.15              /* below this score a message is clearly no complaint */
+#define CHATTER 0.15              /* below this score a message is no complaint by itself ... */
+#define SURE 0.8 /* ... but may be one by the cluster that it is this sure to belong to */
+#define SURE 0.8 /* ... but may be one by a cluster that it surely belongs to */
 
 struct Pipeline {
     bool for_all;
@@ -107,6 +109,15 @@ static ClusterMessage cluster_message(Pipeline *p, const PipelineMessage *messag
                             .source = p->normalised->source->str};
 }
 
+/* The cluster of complaints that a message surely belongs to although it does not sound like one:
+ * "I land on the sign-in page again" beside twenty others. 0 for none. */
+static int64_t sure_cluster(Pipeline *p, const ClusterMessage *input)
+{
+    double sure;
+    int64_t cluster = clusterer_guess(p->clusterer, input, &sure);
+    return cluster && sure >= SURE && emerge_complains(p->emerge, cluster) ? cluster : 0;
+}
+
 void pipeline_take(Pipeline *p, const PipelineMessage *message, PipelineVerdict *verdict)
 {
     *verdict = (PipelineVerdict){0};
@@ -120,11 +131,13 @@ void pipeline_take(Pipeline *p, const PipelineMessage *message, PipelineVerdict 
     verdict->duplicate_of = duplicate.of;
     verdict->same_person = duplicate.same_person;
     ClusterMessage input = cluster_message(p, message);
-    if (verdict->complaint < CHATTER && !p->for_all) {
+    int64_t wanted = duplicate.cluster;
+    if (verdict->complaint < CHATTER && !p->for_all && !wanted &&
+        !(wanted = sure_cluster(p, &input))) {
         clusterer_hear(p->clusterer, &input);
         return;
     }
-    int64_t cluster = clusterer_take(p->clusterer, &input, duplicate.cluster, &verdict->confidence);
+    int64_t cluster = clusterer_take(p->clusterer, &input, wanted, &verdict->confidence);
     dedup_note_cluster(p->dedup, message->id, cluster, false);
     verdict->cluster = cluster;
     take_merges(p, message->at);

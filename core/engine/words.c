@@ -190,24 +190,22 @@ static void mean(Meaning *meaning, const GArray *concepts)
 }
 
 /* A word without its ending. Names must come out the same whatever language stands around them, so
- * this asks no language: what is longer than six letters is cut there, and before that a plural or
- * an inflection goes. */
+ * this asks no language: a plural or an inflection goes, then what is longer than six letters is
+ * cut there. */
 static gsize stem_length(const char *word, gsize length)
 {
     static const gsize most = 6;
-    if (length > most) {
-        gsize cut = most;
-        while (cut < length && ((uint8_t)word[cut] & 0xc0) == 0x80)
-            cut++;
-        return cut;
-    }
-    if (length > 4 && word[length - 1] == 's' && word[length - 2] != 's')
-        return length - 1;
-    if (length > 4 && word[length - 1] == 'n' && word[length - 2] == 'e')
-        return length - 2;
+    if (length > 4 && ((word[length - 1] == 's' && word[length - 2] != 's') ||
+                       (word[length - 1] == 'n' && word[length - 2] == 'e')))
+        length--;
     if (length > 4 && word[length - 1] == 'e')
-        return length - 1;
-    return length;
+        length--;
+    if (length <= most)
+        return length;
+    gsize cut = most;
+    while (cut < length && ((uint8_t)word[cut] & 0xc0) == 0x80)
+        cut++;
+    return cut;
 }
 
 static const Meaning *meaning_of(Words *words, const char *bytes, const Token *token)

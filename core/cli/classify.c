@@ -32,6 +32,7 @@ static int score_all(const Classifier *classifier, bool why)
     g_autoptr(Normalised) normalised = normalised_new();
     const InMessage *message;
     char lang[4];
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     while ((message = in_messages_next(messages))) {
         normalise(normalised, message->text, (gssize)message->text_length);
         language_of(normalised, message->lang, lang);

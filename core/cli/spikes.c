@@ -75,6 +75,7 @@ static int read_series(SpikeSensitivity sensitivity)
     Row first = {.timestamp = NULL}, row;
     int64_t number = 0, last = 0;
     int status = 0;
+    setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     while (fgets(line, sizeof line, stdin)) {
         if (++number == 1 || *g_strstrip(line) == '\0')
             continue;

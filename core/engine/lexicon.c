@@ -9,7 +9,7 @@
 enum {
     MOST_WORDS = 6,    /* in a pattern */
     MOST_SYMBOLS = 12, /* that one token can be */
-    GAP = 4,           /* words that ".." may skip */
+    GAP = 6,           /* words that ".." may skip */
     MOST_TOKENS = 256, /* of a message that are looked at */
     MOST_FOUND = 512,
 };

@@ -67,10 +67,10 @@ static void test_find(void)
         {"one two three words", ""},
         {"a plain word here", "1@0-0 "},
         {"aa bb cc dd", "2@0-1 "},
-        {"a b c d", "2@0-1 "},                /* the pair, not its single words */
-        {"b a c d", "1@1-1 "},                /* the other way round it is no pair */
-        {"x one two three four y", "3@0-5 "}, /* four words between, no more */
-        {"x one two three four five y", ""},
+        {"a b c d", "2@0-1 "},                         /* the pair, not its single words */
+        {"b a c d", "1@1-1 "},                         /* the other way round it is no pair */
+        {"x one two three four five six y", "3@0-7 "}, /* six words between, no more */
+        {"x one two three four five six seven y", ""},
         {"starting restart unrelated words", "5@1-1 4@0-0 "}, /* a beginning, an ending */
         {"starter words words words", "6@0-0 "},              /* the word itself is listed */
         {"red wine and bread", "7@0-1 "},

@@ -215,6 +215,24 @@ static bool write_terms(BrandCore *brand, Db *db, int64_t cluster, GError **erro
     return !terms || !*terms || sorting_cluster_terms(db, brand->id, cluster, terms, error);
 }
 
+/* The batch's messages in a cluster that an incident has just taken in as a whole. */
+static void mark_counted(Batch *batch, int64_t cluster)
+{
+    for (guint i = 0; i < batch->verdicts->len; i++) {
+        Verdict *verdict = batch->verdicts->pdata[i];
+        verdict->counted |= verdict->cluster == cluster;
+    }
+}
+
+static void relabel(Batch *batch, int64_t from, int64_t into)
+{
+    for (guint i = 0; i < batch->verdicts->len; i++) {
+        Verdict *verdict = batch->verdicts->pdata[i];
+        if (verdict->cluster == from)
+            verdict->cluster = into;
+    }
+}
+
 static bool on_suspect(BrandCore *brand, Db *db, Batch *batch, const PipelineEvent *event,
                        GError **error)
 {
@@ -229,40 +247,41 @@ static bool on_suspect(BrandCore *brand, Db *db, Batch *batch, const PipelineEve
     g_message("brand %" G_GINT64_FORMAT ": incident %" G_GINT64_FORMAT
               " suspected, %" G_GINT64_FORMAT " people",
               brand->id, incident, event->people);
+    mark_counted(batch, event->cluster);
     changed(batch, incident);
     return true;
+}
+
+/* An incident on one side takes in the other side; two incidents meet. */
+static bool join_incidents(BrandCore *brand, Db *db, Batch *batch, const PipelineEvent *event,
+                           GError **error)
+{
+    const int64_t *from = g_hash_table_lookup(batch->links, &event->cluster);
+    const int64_t *into = g_hash_table_lookup(batch->links, &event->into);
+    if (!from && !into)
+        return true;
+    changed(batch, into ? *into : *from);
+    if (from && into) {
+        if (*from == *into)
+            return true;
+        mark_counted(batch, event->cluster);
+        mark_counted(batch, event->into);
+        return membership_meet(db, brand->id, *from, *into, error);
+    }
+    int64_t cluster = into ? event->cluster : event->into;
+    mark_counted(batch, cluster);
+    return membership_take(db, brand->id, into ? *into : *from, cluster, error);
 }
 
 static bool on_merge(BrandCore *brand, Db *db, Batch *batch, const PipelineEvent *event,
                      GError **error)
 {
-    const int64_t *from = g_hash_table_lookup(batch->links, &event->cluster);
-    const int64_t *into = g_hash_table_lookup(batch->links, &event->into);
-    if (!sorting_merge(db, brand->id, event->cluster, event->into, error))
+    if (!join_incidents(brand, db, batch, event, error) ||
+        !sorting_merge(db, brand->id, event->cluster, event->into, error))
         return false;
     tally_merge(brand->tally, event->cluster, event->into);
-    if (!from && !into)
-        return true;
-    int64_t incident = into ? *into : *from;
-    changed(batch, incident);
-    if (from && into && *from != *into)
-        return membership_meet(db, brand->id, *from, *into, error);
-    return membership_refresh(db, brand->id, incident, error);
-}
-
-/* Where a message's cluster is by the end of the batch: merges may have moved it. */
-static void follow_merges(Batch *batch)
-{
-    for (guint i = 0; i < batch->events->len; i++) {
-        const PipelineEvent *event = batch->events->pdata[i];
-        if (event->kind != PIPELINE_MERGE)
-            continue;
-        for (guint j = 0; j < batch->verdicts->len; j++) {
-            Verdict *verdict = batch->verdicts->pdata[j];
-            if (verdict->cluster == event->cluster)
-                verdict->cluster = event->into;
-        }
-    }
+    relabel(batch, event->cluster, event->into);
+    return true;
 }
 
 /* In the order in which things happened: each event sees the links that the ones before it left. */
@@ -282,34 +301,28 @@ static bool follow_events(BrandCore *brand, Db *db, Batch *batch, GError **error
     return true;
 }
 
-static void tag_incidents(Batch *batch, GHashTable *links)
+static void tag_incidents(Batch *batch)
 {
     for (guint i = 0; i < batch->verdicts->len; i++) {
         Verdict *verdict = batch->verdicts->pdata[i];
-        const int64_t *incident = g_hash_table_lookup(links, &verdict->cluster);
+        const int64_t *incident = g_hash_table_lookup(batch->links, &verdict->cluster);
         verdict->incident = incident ? *incident : 0;
     }
 }
 
-/* Members first: they know who was told or taken out, which decides the inbox rows. Incidents that
- * were refreshed by an event of this batch have counted its messages already. */
-static bool write_members(BrandCore *brand, Db *db, Batch *batch, GHashTable *before,
-                          GError **error)
+/* Members first: they know who was told or taken out, which decides the inbox rows. */
+static bool write_members(BrandCore *brand, Db *db, Batch *batch, GError **error)
 {
     g_autoptr(GPtrArray) joining = g_ptr_array_new();
     for (guint i = 0; i < batch->verdicts->len; i++) {
         Verdict *verdict = batch->verdicts->pdata[i];
-        bool refreshed = false;
-        for (guint j = 0; j < batch->incidents->len; j++)
-            refreshed |= g_array_index(batch->incidents, int64_t, j) == verdict->incident;
-        if (verdict->incident && !refreshed && g_hash_table_contains(before, &verdict->cluster))
+        if (!verdict->incident)
+            continue;
+        changed(batch, verdict->incident);
+        if (!verdict->counted)
             g_ptr_array_add(joining, verdict);
     }
-    if (!membership_add(db, brand->id, joining, error))
-        return false;
-    for (guint i = 0; i < joining->len; i++)
-        changed(batch, ((Verdict *)joining->pdata[i])->incident);
-    return true;
+    return membership_add(db, brand->id, joining, error);
 }
 
 static bool write_grown_terms(BrandCore *brand, Db *db, GError **error)
@@ -327,17 +340,15 @@ static bool write_batch(BrandCore *brand, Db *db, Batch *batch, GError **error)
     if (!batch->links || !sorting_assign(db, brand->id, batch->verdicts, error) ||
         !sorting_clusters(db, brand->id, tally_cluster_rows(brand->tally), error))
         return false;
-    g_autoptr(GHashTable) before = g_hash_table_ref(batch->links);
     if (!follow_events(brand, db, batch, error))
         return false;
-    follow_merges(batch);
-    tag_incidents(batch, batch->links);
+    tag_incidents(batch);
     for (guint i = 0; i < batch->verdicts->len; i++) {
         const Verdict *verdict = batch->verdicts->pdata[i];
         if (verdict->is_complaint)
             tally_volume(brand->tally, verdict);
     }
-    return write_members(brand, db, batch, before, error) &&
+    return write_members(brand, db, batch, error) &&
            sorting_inbox(db, brand->id, batch->verdicts, error) &&
            sorting_volume(db, brand->id, tally_volume_rows(brand->tally), error) &&
            write_grown_terms(brand, db, error) &&

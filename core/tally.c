@@ -145,7 +145,7 @@ void tally_volume(Tally *tally, const Verdict *verdict)
     count(tally, "all", 0, "", bucket, message->person);
     count(tally, "channel", message->channel, "", bucket, message->person);
     count(tally, "lang", 0, verdict->lang, bucket, message->person);
-    if (verdict->incident)
+    if (verdict->incident && !verdict->counted)
         count(tally, "incident", verdict->incident, "", bucket, message->person);
 }
 

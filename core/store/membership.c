@@ -11,95 +11,6 @@ static bool note(Db *db, int64_t brand, int64_t incident, int64_t at, const char
                   db_int(brand), db_int(incident), db_time(at), db_text(kind), db_text(text));
 }
 
-bool membership_open(Db *db, int64_t brand, int64_t cluster, const char *title, int64_t at,
-                     int64_t *incident, GError **error)
-{
-    g_autoptr(DbResult) result = db_query(
-        db, error,
-        "insert into incident (brand_id, title, phase, opened_by, first_at, last_at, opened_at)"
-        " select $1, $3, 'suspected', 'core', first_at, last_at, $4 from cluster"
-        " where brand_id = $1 and id = $2 returning id",
-        db_int(brand), db_int(cluster), db_text(title), db_time(at));
-    if (!result)
-        return false;
-    if (!db_rows(result))
-        return bw_fail(error, BW_ERROR_MISSING, "no cluster %" G_GINT64_FORMAT, cluster);
-    *incident = db_get_int(db_row(result, 0), "id");
-    return db_run(db, error, "update cluster set incident_id = $3 where brand_id = $1 and id = $2",
-                  db_int(brand), db_int(cluster), db_int(*incident)) &&
-           membership_refresh(db, brand, *incident, error) &&
-           note(db, brand, *incident, at, "suspected", title, error);
-}
-
-static bool count(Db *db, int64_t brand, int64_t incident, GError **error)
-{
-    return db_run(
-        db, error,
-        "update incident i set people = s.people, told = s.told, messages = s.messages,"
-        "  new_since_told = case when s.told > 0 then s.people - s.told else 0 end,"
-        "  langs = s.langs, first_at = least(i.first_at, s.first_at),"
-        "  last_at = greatest(i.last_at, s.last_at)"
-        " from (select count(*) as people, count(told_at) as told, coalesce(sum(messages), 0) as messages,"
-        "   coalesce(array_agg(distinct lang) filter (where lang <> '-'), '{}') as langs,"
-        "   min(first_at) as first_at, max(last_at) as last_at"
-        "  from member where brand_id = $1 and incident_id = $2 and removed_at is null) s"
-        " where i.brand_id = $1 and i.id = $2",
-        db_int(brand), db_int(incident));
-}
-
-bool membership_refresh(Db *db, int64_t brand, int64_t incident, GError **error)
-{
-    return db_run(
-               db, error,
-               "insert into member as m (brand_id, incident_id, person_id, conversation_id, message_id,"
-               "  channel_id, visibility, lang, messages, first_at, last_at)"
-               " select distinct on (person_id) $1, $2, person_id, conversation_id, id, channel_id,"
-               "  visibility, lang, count(*) over w, min(sent_at) over w, max(sent_at) over w"
-               " from (select a.person_id, e.conversation_id, e.id, e.channel_id, e.visibility, s.lang,"
-               "   e.sent_at from assignment s"
-               "  join message e on e.brand_id = s.brand_id and e.id = s.message_id"
-               "  join author a on a.brand_id = e.brand_id and a.id = e.author_id"
-               "  where s.brand_id = $1 and e.automatic is null and s.cluster_id in"
-               "   (select id from cluster where brand_id = $1 and incident_id = $2)) x"
-               " window w as (partition by person_id)"
-               " order by person_id, id desc"
-               " on conflict (brand_id, incident_id, person_id) do update set"
-               "  conversation_id = excluded.conversation_id, message_id = excluded.message_id,"
-               "  channel_id = excluded.channel_id, visibility = excluded.visibility,"
-               "  lang = excluded.lang, messages = excluded.messages, first_at = excluded.first_at,"
-               "  last_at = excluded.last_at",
-               db_int(brand), db_int(incident)) &&
-           db_run(
-               db, error,
-               "update inbox set incident_id = $2, version = version + 1"
-               " where brand_id = $1 and incident_id is distinct from $2"
-               " and conversation_id = any(array(select e.conversation_id from cluster c"
-               "  join assignment s on s.brand_id = $1 and s.cluster_id = c.id"
-               "  cross join lateral (select conversation_id, author_id from message"
-               "   where brand_id = $1 and id = s.message_id offset 0) e"
-               "  cross join lateral (select person_id from author"
-               "   where brand_id = $1 and id = e.author_id offset 0) a"
-               "  cross join lateral (select from member where brand_id = $1 and incident_id = $2"
-               "   and person_id = a.person_id and removed_at is null offset 0) m"
-               "  where c.brand_id = $1 and c.incident_id = $2))",
-               db_int(brand), db_int(incident)) &&
-           count(db, brand, incident, error) &&
-           db_run(db, error,
-                  "delete from volume where brand_id = $1 and kind = 'incident' and key = $2",
-                  db_int(brand), db_int(incident)) &&
-           db_run(
-               db, error,
-               "insert into volume (brand_id, kind, key, bucket, people, messages)"
-               " select $1, 'incident', $2, date_bin('5 min', e.sent_at, 'epoch'),"
-               "  count(distinct a.person_id), count(*)"
-               " from assignment s join message e on e.brand_id = s.brand_id and e.id = s.message_id"
-               " join author a on a.brand_id = e.brand_id and a.id = e.author_id"
-               " where s.brand_id = $1 and s.is_complaint and s.cluster_id in"
-               "  (select id from cluster where brand_id = $1 and incident_id = $2)"
-               " group by 4",
-               db_int(brand), db_int(incident));
-}
-
 /* One person's messages of this batch in one incident. */
 typedef struct Fold {
     int64_t incident, person;
@@ -289,6 +200,149 @@ bool membership_add(Db *db, int64_t brand, const GPtrArray *verdicts, GError **e
     return true;
 }
 
+/* ---- whole clusters ---- */
+
+typedef struct Cluster {
+    GPtrArray *messages, *verdicts;
+} Cluster;
+
+static void cluster_clear(Cluster *cluster)
+{
+    g_clear_pointer(&cluster->verdicts, g_ptr_array_unref);
+    g_clear_pointer(&cluster->messages, g_ptr_array_unref);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Cluster, cluster_clear)
+
+/* The messages of a cluster, as verdicts that put them into the incident. */
+static bool load(Db *db, int64_t brand, int64_t incident, int64_t id, Cluster *cluster,
+                 GError **error)
+{
+    g_autoptr(DbResult) result = db_query(
+        db, error,
+        "select e.id, e.conversation_id, e.channel_id, e.visibility = 'direct' as direct, e.sent_at,"
+        "  a.person_id, s.lang"
+        " from assignment s"
+        " cross join lateral (select * from message where brand_id = $1 and id = s.message_id"
+        "  and automatic is null offset 0) e"
+        " cross join lateral (select person_id from author where brand_id = $1"
+        "  and id = e.author_id offset 0) a"
+        " where s.brand_id = $1 and s.cluster_id = $2 order by e.id",
+        db_int(brand), db_int(id));
+    if (!result)
+        return false;
+    cluster->messages = g_ptr_array_new_with_free_func((GDestroyNotify)incoming_free);
+    cluster->verdicts = g_ptr_array_new_with_free_func(g_free);
+    for (int i = 0; i < db_rows(result); i++) {
+        DbRow row = db_row(result, i);
+        Incoming *message = g_new0(Incoming, 1);
+        message->id = db_get_int(row, "id");
+        message->conversation = db_get_int(row, "conversation_id");
+        message->channel = db_get_int(row, "channel_id");
+        message->direct = db_get_bool(row, "direct");
+        message->sent_at = db_get_time(row, "sent_at");
+        message->person = db_get_int(row, "person_id");
+        g_ptr_array_add(cluster->messages, message);
+        Verdict *verdict = g_new0(Verdict, 1);
+        verdict->message = message;
+        verdict->incident = incident;
+        g_strlcpy(verdict->lang, db_get_text(row, "lang"), sizeof verdict->lang);
+        g_ptr_array_add(cluster->verdicts, verdict);
+    }
+    return true;
+}
+
+static bool tag_conversations(Db *db, int64_t brand, int64_t incident, const GPtrArray *verdicts,
+                              GError **error)
+{
+    NUMBERS(conversations);
+    for (guint i = 0; i < verdicts->len; i++) {
+        const Verdict *verdict = verdicts->pdata[i];
+        if (verdict->incident)
+            g_array_append_val(conversations, verdict->message->conversation);
+    }
+    return db_run(db, error,
+                  "update inbox set incident_id = $2, version = version + 1 where brand_id = $1"
+                  " and conversation_id = any($3) and incident_id is distinct from $2",
+                  db_int(brand), db_int(incident), db_ints(conversations));
+}
+
+/* A person and the five minutes they wrote in, as a key of a set. */
+static gboolean add_step(GHashTable *set, int64_t bucket, int64_t person)
+{
+    return g_hash_table_add(
+        set, g_strdup_printf("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT, bucket, person));
+}
+
+/* Who wrote in another of the incident's clusters in the same five minutes counts once more: rare,
+ * and not worth reading all of the incident again. */
+static bool count_volume(Db *db, int64_t brand, int64_t incident, const GPtrArray *verdicts,
+                         GError **error)
+{
+    int64_t step = (int64_t)VOLUME_STEP_S * G_USEC_PER_SEC;
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) index = g_hash_table_new(g_int64_hash, g_int64_equal);
+    g_autoptr(GArray) rows = g_array_sized_new(FALSE, TRUE, sizeof(VolumeRow), verdicts->len);
+    for (guint i = 0; i < verdicts->len; i++) {
+        const Incoming *message = ((Verdict *)verdicts->pdata[i])->message;
+        int64_t bucket = message->sent_at - message->sent_at % step;
+        VolumeRow *row = g_hash_table_lookup(index, &bucket);
+        if (!row) {
+            VolumeRow fresh = {.kind = "incident", .label = "", .key = incident, .bucket = bucket};
+            g_array_append_val(rows, fresh);
+            row = &g_array_index(rows, VolumeRow, rows->len - 1);
+            g_hash_table_insert(index, &row->bucket, row);
+        }
+        row->messages++;
+        row->people += add_step(seen, bucket, message->person);
+    }
+    return sorting_volume(db, brand, rows, error);
+}
+
+bool membership_take(Db *db, int64_t brand, int64_t incident, int64_t cluster, GError **error)
+{
+    g_auto(Cluster) loaded = {0};
+    return load(db, brand, incident, cluster, &loaded, error) &&
+           membership_add(db, brand, loaded.verdicts, error) &&
+           tag_conversations(db, brand, incident, loaded.verdicts, error) &&
+           count_volume(db, brand, incident, loaded.verdicts, error);
+}
+
+bool membership_open(Db *db, int64_t brand, int64_t cluster, const char *title, int64_t at,
+                     int64_t *incident, GError **error)
+{
+    g_autoptr(DbResult) result = db_query(
+        db, error,
+        "insert into incident (brand_id, title, phase, opened_by, first_at, last_at, opened_at)"
+        " select $1, $3, 'suspected', 'core', first_at, last_at, $4 from cluster"
+        " where brand_id = $1 and id = $2 returning id",
+        db_int(brand), db_int(cluster), db_text(title), db_time(at));
+    if (!result)
+        return false;
+    if (!db_rows(result))
+        return bw_fail(error, BW_ERROR_MISSING, "no cluster %" G_GINT64_FORMAT, cluster);
+    *incident = db_get_int(db_row(result, 0), "id");
+    return db_run(db, error, "update cluster set incident_id = $3 where brand_id = $1 and id = $2",
+                  db_int(brand), db_int(cluster), db_int(*incident)) &&
+           membership_take(db, brand, *incident, cluster, error) &&
+           note(db, brand, *incident, at, "suspected", title, error);
+}
+
+/* ---- two incidents ---- */
+
+static bool take_all(Db *db, int64_t brand, int64_t from, int64_t into, GError **error)
+{
+    g_autoptr(DbResult) clusters = db_query(
+        db, error,
+        "update cluster set incident_id = $3 where brand_id = $1 and incident_id = $2 returning id",
+        db_int(brand), db_int(from), db_int(into));
+    if (!clusters)
+        return false;
+    for (int i = 0; i < db_rows(clusters); i++)
+        if (!membership_take(db, brand, into, db_get_int(db_row(clusters, i), "id"), error))
+            return false;
+    return true;
+}
+
 bool membership_meet(Db *db, int64_t brand, int64_t one, int64_t other, GError **error)
 {
     int64_t older = MIN(one, other), younger = MAX(one, other), now = g_get_real_time();
@@ -310,17 +364,10 @@ bool membership_meet(Db *db, int64_t brand, int64_t one, int64_t other, GError *
                note(db, brand, younger, now, "met", text, error);
     }
     g_autofree char *text = g_strdup_printf("into incident %" G_GINT64_FORMAT, older);
-    return db_run(db, error,
-                  "update cluster set incident_id = $3 where brand_id = $1 and incident_id = $2",
-                  db_int(brand), db_int(younger), db_int(older)) &&
-           db_run(db, error,
-                  "update inbox set incident_id = $3, version = version + 1"
-                  " where brand_id = $1 and incident_id = $2",
-                  db_int(brand), db_int(younger), db_int(older)) &&
+    return take_all(db, brand, younger, older, error) &&
            db_run(db, error,
                   "update incident set phase = 'dismissed', merged_into = $3, ended_at = $4,"
                   " version = version + 1 where brand_id = $1 and id = $2",
                   db_int(brand), db_int(younger), db_int(older), db_time(now)) &&
-           note(db, brand, younger, now, "merged", text, error) &&
-           membership_refresh(db, brand, older, error);
+           note(db, brand, younger, now, "merged", text, error);
 }

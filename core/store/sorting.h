@@ -25,6 +25,7 @@ typedef struct Verdict {
     char lang[4];
     int64_t duplicate_of, cluster;
     int64_t incident; /* open incident of its cluster, or 0 */
+    bool counted;     /* that incident counted it when it took in the whole cluster */
     bool told;        /* its person has been told there already */
 } Verdict;
 

@@ -33,7 +33,7 @@ void local_adopt(void);
 
 /* Where PostgreSQL's programs are that fit the cluster (or, for a new one, the newest). */
 char *local_postgres_bin(const Local *local, GError **error);
-/* initdb, unless it is there. */
+/* initdb, unless it is there. Makes it ready to start after a crash. */
 bool local_make_cluster(const Local *local, const char *bin, GError **error);
 /* The arguments to run it with, for execv; free with g_strfreev. */
 char **local_postgres_argv(const Local *local, const char *bin);

@@ -11,7 +11,7 @@ const read = path => {
 }
 
 /* The processes that `pid` started itself: { pid, name }, name one of collect, core, web, postgresql. */
-function parts(pid) {
+export function parts(pid) {
     return readdirSync('/proc')
         .filter(name => /^\d+$/.test(name) && Number(read(`/proc/${name}/stat`).match(/\) . (\d+)/)?.[1]) === pid)
         .map(name => {

@@ -335,18 +335,18 @@ char *local_postgres_bin(const Local *local, GError **error)
     return NULL;
 }
 
-/* After a crash PostgreSQL's pid file names a process that is no more, or a number that something
+/* After a crash PostgreSQL's lock files name a process that is no more, or a number that something
  * else got (in a container that starts again, likely one of ours), and PostgreSQL would refuse to
  * start for it. The lock on the directory says that none of ours lives. */
-static void forget_dead_postmaster(const Local *local)
+static void forget_dead_postmaster(const char *folder, const char *name)
 {
-    g_autofree char *path = g_build_filename(local->cluster, "postmaster.pid", NULL);
+    g_autofree char *path = g_build_filename(folder, name, NULL);
     g_autofree char *text = NULL, *stat = NULL;
     if (!g_file_get_contents(path, &text, NULL, NULL))
         return;
-    g_autofree char *of_process = g_strdup_printf("/proc/%d/stat", atoi(text));
-    bool lives = g_file_get_contents(of_process, &stat, NULL, NULL) &&
-                 strstr(stat, "(postgres) ") && !strstr(stat, ") Z ");
+    g_autofree char *process = g_strdup_printf("/proc/%d/stat", atoi(text));
+    bool lives = g_file_get_contents(process, &stat, NULL, NULL) && strstr(stat, "(postgres) ") &&
+                 !strstr(stat, ") Z ");
     if (!lives)
         g_unlink(path);
 }
@@ -354,7 +354,8 @@ static void forget_dead_postmaster(const Local *local)
 bool local_make_cluster(const Local *local, const char *bin, GError **error)
 {
     if (version_of_cluster(local)) {
-        forget_dead_postmaster(local);
+        forget_dead_postmaster(local->cluster, "postmaster.pid");
+        forget_dead_postmaster(local->socket, ".s.PGSQL.5432.lock");
         return true;
     }
     if (!check_room(local->directory, ROOM_FOR_CLUSTER_MB, error))

@@ -240,6 +240,12 @@ test('each part is killed in turn while messages come in: it comes back and noth
     const lastPids = family(last.pid)
     assert.equal(await last.stop(), 0, last.complained)
     await gone(lastPids)
+
+    /* a pid file of then, with a number that another process has now */
+    writeFileSync(join(data, 'postgresql', 'postmaster.pid'), `${process.pid}\n${join(data, 'postgresql')}\n0\n5432\n`)
+    const since = await (await startAnywhere(data)).ready()
+    assert.doesNotMatch(since.complained, /started again/)
+    assert.equal(await since.stop(), 0, since.complained)
 })
 
 test('what keeps dying is given up', async () => {

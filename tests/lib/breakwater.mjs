@@ -82,6 +82,8 @@ export async function startBreakwater({ env = {}, brand = 'acme' } = {}) {
             await ended
             running.delete(child)
             rmSync(base, { recursive: true, force: true })
+            const fault = said.match(/^.*(?:Sanitizer|runtime error:)[^]*/m)
+            if (fault) throw new Error(`a sanitizer spoke in one of the processes:\n${fault[0].slice(0, 4000)}`)
         },
     }
 }

@@ -160,7 +160,7 @@ static void read_status(Mail *mail, const char *text, const char *own)
 {
     g_autoptr(GRegex) border = g_regex_new("\\r?\\n[ \\t]*\\r?\\n", 0, 0, NULL);
     g_auto(GStrv) blocks = g_regex_split(border, text, 0);
-    for (guint i = 0; blocks[i] && i < 100; i++) {
+    for (guint i = 0; i < 100 && blocks[i]; i++) {
         g_autofree char *action = field_in(blocks[i], "Action");
         g_autofree char *recipient = field_in(blocks[i], "Final-Recipient");
         if (!action || !recipient)

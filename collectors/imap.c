@@ -281,8 +281,11 @@ static GArray *search(Imap *imap, struct mailimap_search_key *key, GError **erro
                   good(imap, mailimap_uid_search(imap->session, NULL, key, &found), "SEARCH",
                        BW_ERROR_TEMPORARY, error);
     mailimap_search_key_free(key);
-    if (!worked)
+    if (!worked) {
+        if (found) /* libetpan gives an empty list with a refusal */
+            mailimap_search_result_free(found);
         return NULL;
+    }
     GArray *uids = g_array_new(FALSE, FALSE, sizeof(uint32_t));
     for (clistiter *each = clist_begin(found); each; each = clist_next(each))
         g_array_append_val(uids, *(uint32_t *)clist_content(each));
@@ -307,19 +310,28 @@ GArray *imap_search_from(Imap *imap, uint32_t uid, bool *announced, GError **err
     return uids;
 }
 
-GArray *imap_search_since(Imap *imap, int64_t since, GError **error)
+/* A day earlier: the server compares days, and by its own time zone. */
+static struct mailimap_search_key *since_key(int64_t since)
 {
-    /* A day earlier: the server compares days, and by its own time zone. */
     g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(since / G_USEC_PER_SEC - 86400);
-    struct mailimap_date *day =
-        mailimap_date_new(g_date_time_get_day_of_month(time), g_date_time_get_month(time),
-                          g_date_time_get_year(time));
-    return search(imap, mailimap_search_key_new_since(day), error);
+    return mailimap_search_key_new_since(mailimap_date_new(g_date_time_get_day_of_month(time),
+                                                           g_date_time_get_month(time),
+                                                           g_date_time_get_year(time)));
 }
 
-GArray *imap_search_header(Imap *imap, const char *name, const char *value, GError **error)
+GArray *imap_search_since(Imap *imap, int64_t since, GError **error)
 {
-    return search(imap, mailimap_search_key_new_header(strdup(name), strdup(value)), error);
+    return search(imap, since_key(since), error);
+}
+
+GArray *imap_search_header(Imap *imap, const char *name, const char *value, int64_t since,
+                           GError **error)
+{
+    struct mailimap_search_key *both = mailimap_search_key_new_multiple_empty();
+    mailimap_search_key_multiple_add(both, since_key(since));
+    mailimap_search_key_multiple_add(both,
+                                     mailimap_search_key_new_header(strdup(name), strdup(value)));
+    return search(imap, both, error);
 }
 
 /* ---- fetching ---- */
@@ -337,7 +349,7 @@ static clist *fetch(Imap *imap, const uint32_t *uids, guint count, struct mailim
         good(imap, mailimap_uid_fetch(imap->session, set, type, &answers), "FETCH", usual, error);
     mailimap_set_free(set);
     mailimap_fetch_type_free(type);
-    return worked ? answers : NULL;
+    return worked ? answers : NULL; /* with a refusal libetpan has freed what it gives */
 }
 
 static int64_t time_of(const struct mailimap_date_time *date)

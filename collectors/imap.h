@@ -32,7 +32,8 @@ bool imap_select(Imap *imap, const char *name, ImapFolder *folder, GError **erro
  * new mail while it answered, which the answer may not have in it. */
 GArray *imap_search_from(Imap *imap, uint32_t uid, bool *announced, GError **error);
 GArray *imap_search_since(Imap *imap, int64_t since, GError **error);
-GArray *imap_search_header(Imap *imap, const char *name, const char *value, GError **error);
+GArray *imap_search_header(Imap *imap, const char *name, const char *value, int64_t since,
+                           GError **error);
 
 typedef struct ImapItem {
     uint32_t uid, size;

@@ -58,13 +58,16 @@ static const char *const pattern_texts[PATTERNS] = {
 static bool matches(Pattern pattern, const char *line)
 {
     static GRegex *compiled[PATTERNS];
-    if (g_once_init_enter(&compiled[pattern])) {
-        GRegexCompileFlags flags = G_REGEX_OPTIMIZE;
-        if (pattern != CLOSING)
-            flags |= G_REGEX_CASELESS;
-        GRegex *regex = g_regex_new(pattern_texts[pattern], flags, 0, NULL);
-        g_assert(regex);
-        g_once_init_leave(&compiled[pattern], regex);
+    static gsize ready;
+    if (g_once_init_enter(&ready)) {
+        for (int i = 0; i < PATTERNS; i++) {
+            GRegexCompileFlags flags = G_REGEX_OPTIMIZE;
+            if (i != CLOSING)
+                flags |= G_REGEX_CASELESS;
+            compiled[i] = g_regex_new(pattern_texts[i], flags, 0, NULL);
+            g_assert(compiled[i]);
+        }
+        g_once_init_leave(&ready, 1);
     }
     return strlen(line) <= MAX_LINE && g_regex_match(compiled[pattern], line, 0, NULL);
 }

@@ -17,9 +17,12 @@ before(async () => {
     mail = await startMail({ senders: 3 })
     smtp = openSmtp(mail)
 })
-afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end()
-})
+/* All of them, also when one fails. */
+async function endAll() {
+    const results = await Promise.allSettled(ends.splice(0).reverse().map(end => end()))
+    for (const { reason } of results) if (reason) throw reason
+}
+afterEach(endAll)
 after(async () => {
     smtp?.close()
     await mail?.stop()
@@ -520,6 +523,101 @@ test('30 MB: the text, the names of what is attached, and a note; never all of i
         assert.ok(Math.abs(message.extra.attachments[0].size - 22_500_000) < 1_000_000)
     }
     await empty(OWN)
+})
+
+/* An IMAP server of a few lines: `say(command, args, tag)` gives the lines of the answer before the tagged OK, or
+ * all of it when its last line begins with the tag; null closes the connection. */
+async function fakeImap(say, { capabilities = 'IMAP4rev1 IDLE UIDPLUS' } = {}) {
+    const server = createServer(socket => {
+        let buffer = ''
+        socket.on('error', () => {})
+        socket.write('* OK ready\r\n')
+        socket.on('data', data => {
+            buffer += data
+            for (let end; (end = buffer.indexOf('\r\n')) >= 0;) {
+                const [tag, ...rest] = buffer.slice(0, end).split(' ')
+                buffer = buffer.slice(end + 2)
+                const line = rest.join(' ')
+                const usual = { CAPABILITY: [`* CAPABILITY ${capabilities}`], SELECT: ['* 0 EXISTS', '* OK [UIDVALIDITY 7] x', '* OK [UIDNEXT 5] x'],
+                    UID: /^UID SEARCH/.test(line) ? ['* SEARCH'] : [] }
+                const said = say(line, tag)
+                if (said === null) return socket.destroy()
+                const lines = said ?? usual[rest[0]] ?? []
+                const whole = lines.length && (lines.at(-1).startsWith(`${tag} `) || lines.at(-1).startsWith('* BYE') || lines.at(-1).startsWith('+'))
+                socket.write([...lines, ...(whole ? [] : [`${tag} OK done`])].join('\r\n') + '\r\n')
+                if (lines.at(-1)?.startsWith('* BYE')) return socket.end()
+            }
+        })
+    })
+    ends.push(() => server.close())
+    await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
+    const drive = startDrive()
+    ends.push(async () => assert.equal(await drive.stop(), 0, 'drive ended cleanly'))
+    await drive.open('email', { address: OWN, imap_url: `imap://127.0.0.1:${server.address().port}?tls=off`,
+        smtp_url: 'smtp://127.0.0.1:1?tls=off', since_days: '0' }, { password: 'secret' })
+    return drive
+}
+
+test('refusals of an IMAP server mean what it says', async () => {
+    for (const [where, answer, error] of [
+        ['LOGIN', 'NO [AUTHENTICATIONFAILED] no', 'DENIED'],
+        ['LOGIN', 'NO [UNAVAILABLE] later', 'TEMPORARY'],
+        ['LOGIN', 'NO [LIMIT] Too many simultaneous connections', 'LIMITED'],
+        ['LOGIN', 'BAD what', 'TEMPORARY'],
+        ['SELECT', 'NO [NONEXISTENT] no such folder', 'DENIED'],
+        ['SELECT', 'NO [SERVERBUG] Internal error occurred', 'TEMPORARY'],
+        ['UID SEARCH', 'NO no', 'TEMPORARY'],
+    ]) {
+        const drive = await fakeImap((line, tag) => (line.startsWith(where) ? [`${tag} ${answer}`] : undefined))
+        const polled = await drive.poll()
+        assert.equal(polled.error, error, `${where}: ${answer}: ${polled.message}`)
+        assert.doesNotMatch(polled.message, /secret/)
+        await endAll()
+    }
+})
+
+test('a server that says BYE, or nonsense, or nothing any more, costs one poll', async () => {
+    for (const where of ['LOGIN', 'CAPABILITY', 'SELECT', 'UID SEARCH'])
+        for (const answer of [['* BYE shutting down'], ['* 12 FETCH (((', '* SEARCH 99999999999999999999 x'], null, ['* 5 FETCH (BODY[] {99']]) {
+            const drive = await fakeImap(line => (line.startsWith(where) ? answer : undefined))
+            const polled = await drive.poll()
+            assert.equal(polled.error, 'TEMPORARY', `${where}: ${answer}`)
+            await endAll()
+        }
+})
+
+test('without IDLE it is polled by time', async () => {
+    const drive = await fakeImap(() => undefined, { capabilities: 'IMAP4rev1' })
+    const polled = await drive.poll()
+    assert.equal(polled.error, undefined, polled.message)
+    assert.deepEqual(await drive.wait(0), { fd: false, rang: false })
+    const idle = await fakeImap((line, tag) => (line === 'IDLE' ? ['* 3 EXISTS', '+ idling'] : tag === 'DONE' ? ['idle OK done'] : undefined))
+    assert.equal((await idle.poll()).error, undefined)
+    assert.deepEqual(await idle.wait(0), { fd: true, rang: true }, 'told before it is idling')
+    assert.equal((await idle.poll()).error, undefined)
+})
+
+test('a mail that the server cannot give out goes to quarantine and does not stop the others', async () => {
+    const letter = raw(number(1), 'behind it', 'words').raw
+    const drive = await fakeImap((line, tag) => {
+        if (/^UID SEARCH/.test(line)) return [`* SEARCH${[5, 6].filter(uid => uid >= Number(/(\d+):/.exec(line)?.[1])).map(uid => ` ${uid}`).join('')}`]
+        if (/RFC822.SIZE/.test(line)) return [5, 6].filter(uid => new RegExp(`\\b${uid}\\b`).test(line) || /5:6/.test(line)).map(uid =>
+            `* ${uid} FETCH (UID ${uid} RFC822.SIZE 100 INTERNALDATE "22-Nov-2026 10:00:00 +0100")`)
+        if (/^UID FETCH 5 /.test(line)) return [`${tag} NO [SERVERBUG] cannot read it`]
+        if (/^UID FETCH 6 /.test(line)) return [`* 6 FETCH (UID 6 BODY[] {${letter.length}}`, `${letter})`]
+    })
+    let { cursor } = await drive.poll({ uidvalidity: 7, last_uid: 4, at: Date.now() * 1000 })
+    cursor = { uidvalidity: 7, last_uid: 4, at: Date.now() * 1000 }
+    const subjects = [], held = []
+    for (let i = 0; i < 6 && !subjects.length; i++) {
+        const polled = await drive.poll(cursor)
+        subjects.push(...polled.messages.map(each => each.subject))
+        held.push(...polled.unreadable)
+        cursor = polled.cursor ?? cursor
+    }
+    assert.deepEqual(subjects, ['behind it'])
+    assert.equal(held.length, 1)
+    assert.match(held[0].reason, /cannot read it/)
 })
 
 test('what is no mail goes to quarantine with its reason and blocks nothing', { skip }, async () => {

@@ -179,15 +179,14 @@ static void test_head(gconstpointer data)
     g_assert_null(mail->reply_to);
 }
 
+#define NOISE "Return-Path: <a@b.example>\r\nReceived: from x\r\n\r\nnoise"
+#define NOBODY "From: \r\nTo: " OWN "\r\n\r\nx"
+
 static void test_unreadable(void)
 {
-    static const char *const raws[] = {"",
-                                       "\r\n",
-                                       "hello\r\nthere\r\n",
-                                       "Subject: x\r\n\r\nno sender",
-                                       "From: \r\nTo: " OWN "\r\n\r\nx",
-                                       "\x89PNG\r\n\x1a\n",
-                                       "Return-Path: <a@b.example>\r\nReceived: from x\r\n\r\nnoise"};
+    static const char *const raws[] = {
+        "",     "\r\n", "hello\r\nthere\r\n", "Subject: x\r\n\r\nno sender",
+        NOBODY, NOISE,  "\x89PNG\r\n\x1a\n"};
     for (size_t i = 0; i < G_N_ELEMENTS(raws); i++) {
         g_autoptr(GError) error = NULL;
         g_assert_null(mime_read(raws[i], strlen(raws[i]), OWN, &error));

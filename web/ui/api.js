@@ -25,6 +25,8 @@ function sentence(status) {
     return `The server answered ${status} and gave no reason.`;
 }
 
+const PATIENCE = 30000; /* ms until an answer counts as lost */
+
 let csrf = "";
 /** @param {string} token */
 export function setCsrf(token) {
@@ -58,8 +60,11 @@ export async function call(method, path, body, options = {}) {
             body: body === undefined ? undefined : JSON.stringify(body),
             credentials: "same-origin",
             keepalive: options.keepalive,
+            signal: AbortSignal.timeout(PATIENCE),
         });
-        data = response.status === 204 ? null : await response.json().catch(() => null);
+        /* half an answer is none: whether it was done is not known */
+        if (response.ok) data = response.status === 204 ? null : await response.json();
+        else data = await response.json().catch(() => null);
     } catch {
         const error = new ApiError(0, null);
         listener(error);

@@ -185,6 +185,16 @@ test("connection lost: a bar with since when; drafts are kept and saved when it 
         assert.equal(await page.getByText(/Connection lost/).count(), 0);
     }, { allowed: /503|ERR_|Failed to load/ }));
 
+test("connected again, what changed meanwhile is shown", () =>
+    visit("/b/demo/incidents/7", async (page, fake) => {
+        await heading(page, "Card payments fail");
+        fake.cut();
+        await page.getByText(/Connection lost at/).waitFor();
+        Object.assign(fake.state.incidents[0], { people: 400, waiting: 400 });
+        await sawText(page, ".lead", "400 people");
+        assert.equal(await page.getByText(/Connection lost/).count(), 0);
+    }, { allowed: /ERR_/ }));
+
 test("a colleague's draft shows by itself, but never over what I am writing", () =>
     visit("/b/demo/incidents/7", async (page, fake) => {
         await page.locator("textarea").waitFor();

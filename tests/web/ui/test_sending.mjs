@@ -39,6 +39,7 @@ test("a field without a value keeps it from being sent, and says where to set it
     visit("/b/demo/incidents/7", async (page, fake) => {
         await page.locator("textarea").fill("Bitte {workaround} versuchen.");
         await page.getByText("{workaround} has no value: set it on the incident before sending").waitFor();
+        assert.match(await page.locator(".composer .primary").getAttribute("title"), /\{workaround\} has no value/);
         await page.locator(".composer .primary").click({ force: true });
         await page.locator("textarea").press("Control+Enter");
         await page.waitForTimeout(300);
@@ -88,6 +89,19 @@ test("undo counts down in sight; z takes it back and the text returns", () =>
         await page.waitForFunction(() => document.querySelector("textarea").value.startsWith("Kartenzahlungen"));
         await page.getByText(/Goes out in/).waitFor({ state: "detached" });
     }));
+
+test("the answer of the server is lost: pressed again, it goes out once", () =>
+    visit("/b/demo/incidents/7", async (page, fake) => {
+        const dialog = await compose(page);
+        await dialog.waitFor();
+        fake.state.loseAnswerTo = sending;
+        await dialog.getByRole("button", { name: "Send to 312 people" }).click();
+        await dialog.getByText("it is not certain whether this was sent").waitFor();
+        await dialog.getByRole("button", { name: "Send to 312 people" }).click();
+        await page.getByText(/Goes out in/).first().waitFor();
+        assert.equal(made(fake, "POST", sending).length, 2);
+        assert.equal(Object.keys(fake.state.updates).length, 1);
+    }, { allowed: /ERR_/ }));
 
 test("stop keeps the rest from going out", () => {
     const state = makeState();
@@ -190,6 +204,7 @@ test("done, claim, put into an incident: by key", () =>
         assert.ok(c.claimed.mine);
         await page.keyboard.press("i");
         await page.getByLabel("Title, or a part of it").fill("parcels");
+        await page.locator(".choice", { hasText: "Parcels late in Trier" }).waitFor();
         await page.keyboard.press("Enter");
         await page.getByText("Now in “Parcels late in Trier”").waitFor();
         assert.equal(c.incident.id, "9");

@@ -6,13 +6,13 @@ CXX     ?= g++
 VERSION := 0.1.0
 
 PACKAGES := glib-2.0 gio-2.0 gio-unix-2.0 libcurl jansson libpq libmicrohttpd libetpan gnutls gmime-3.0 \
-            libsodium icu-uc icu-i18n
+            libsodium icu-uc
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wno-missing-field-initializers
 CPPFLAGS += -I. -D_GNU_SOURCE -DBW_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS   ?= -O2 -g
 CXXFLAGS ?= $(CFLAGS)
 LDLIBS   += $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) \
-            -Wl,--push-state,--no-as-needed -lcld2_full -lcld2 -Wl,--pop-state -lstemmer -lm
+            -Wl,--push-state,--no-as-needed -lcld2_full -lcld2 -Wl,--pop-state -lm
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 SOURCES   := $(sort $(wildcard core/base/*.c core/engine/*.c core/store/*.c core/cli/*.c core/*.c \

@@ -192,7 +192,7 @@ bool imap_stream_start_tls(mailstream *stream, const char *host, const char *ca_
                          : gnutls_certificate_set_x509_system_trust(self->credentials);
     if (loaded <= 0 && ca_file)
         return bw_fail(error, BW_ERROR_DENIED, "no certificate could be read from %s", ca_file);
-    gnutls_init(&self->session, GNUTLS_CLIENT);
+    gnutls_init(&self->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL);
     gnutls_set_default_priority(self->session);
     gnutls_credentials_set(self->session, GNUTLS_CRD_CERTIFICATE, self->credentials);
     if (!g_hostname_is_ip_address(host))

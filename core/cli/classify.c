@@ -47,6 +47,18 @@ static int score_all(const Classifier *classifier, bool why)
     return in_messages_status(messages);
 }
 
+/* `model` is NULL where nothing has been learnt. */
+static int score(const char *model, bool why)
+{
+    if (!model) {
+        g_autoptr(Classifier) classifier = classifier_new();
+        return score_all(classifier, why);
+    }
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Classifier) classifier = load_model(model, &error);
+    return classifier ? score_all(classifier, why) : cli_fail("classify", "%s", error->message);
+}
+
 /* id to "0" or "1"; a line that starts with # is a heading. */
 static GHashTable *load_gold(const char *file, GError **error)
 {
@@ -94,7 +106,7 @@ static void learn(Classifier *classifier, const GArray *examples)
         }
 }
 
-static int train(Classifier *classifier, const char *gold_file, const char *model)
+static int train(const char *gold_file, const char *model)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GHashTable) gold = load_gold(gold_file, &error);
@@ -114,6 +126,7 @@ static int train(Classifier *classifier, const char *gold_file, const char *mode
     }
     if (examples->len == 0)
         return cli_fail("classify", "no message on stdin is in %s", gold_file);
+    g_autoptr(Classifier) classifier = classifier_new();
     learn(classifier, examples);
     g_autoptr(GBytes) bytes = classifier_save(classifier);
     if (!g_file_set_contents(model, g_bytes_get_data(bytes, NULL), (gssize)g_bytes_get_size(bytes),
@@ -145,10 +158,5 @@ int cmd_classify(int argc, char **argv)
                                       : "--gold goes with 'classify train'");
         return CLI_WRONG_USE;
     }
-    g_autoptr(GError) error = NULL;
-    g_autoptr(Classifier) classifier =
-        training || !model ? classifier_new() : load_model(model, &error);
-    if (!classifier)
-        return cli_fail("classify", "%s", error->message);
-    return training ? train(classifier, gold, model) : score_all(classifier, why);
+    return training ? train(gold, model) : score(model, why);
 }

@@ -59,50 +59,55 @@ static const char *read_row(char *line, Row *row)
     return NULL;
 }
 
-static void print_verdict(Spike *spike, const Row *row)
+typedef struct Series {
+    Spike *spike; /* NULL until the second row tells the step */
+    bool begun;
+    int64_t first_at, last_at;
+    double first_value;
+} Series;
+
+/* NULL, or why the row is no good. About the first one there is nothing to say, so its answer need
+ * not wait for the step. */
+static const char *take_row(Series *series, const Row *row, SpikeSensitivity sensitivity)
 {
-    SpikeVerdict verdict;
-    spike_take(spike, row->at, row->value, &verdict);
+    SpikeVerdict verdict = {.score = 0};
+    if (series->begun && row->at <= series->last_at)
+        return "not later than the line before";
+    if (!series->begun) {
+        series->first_at = row->at;
+        series->first_value = row->value;
+    } else if (!series->spike) {
+        series->spike = spike_new(row->at - series->last_at, sensitivity);
+        spike_take(series->spike, series->first_at, series->first_value, NULL);
+    }
+    if (series->spike)
+        spike_take(series->spike, row->at, row->value, &verdict);
     printf("%s\t%.4f\t%d\n", row->timestamp, verdict.score, verdict.starts);
+    series->begun = true;
+    series->last_at = row->at;
+    return NULL;
 }
 
-/* The step is not known before the second line, so the first one waits for it. */
 static int read_series(SpikeSensitivity sensitivity)
 {
-    g_autoptr(Spike) spike = NULL;
-    g_autofree char *first_timestamp = NULL;
+    Series series = {.spike = NULL};
     char line[MOST_LINE];
-    Row first = {.timestamp = NULL}, row;
-    int64_t number = 0, last = 0;
+    Row row;
+    int64_t number = 0;
     int status = 0;
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     while (fgets(line, sizeof line, stdin)) {
         if (++number == 1 || *g_strstrip(line) == '\0')
             continue;
         const char *wrong = read_row(line, &row);
-        if (!wrong && first.timestamp && row.at <= last)
-            wrong = "not later than the line before";
+        if (!wrong)
+            wrong = take_row(&series, &row, sensitivity);
         if (wrong) {
             fprintf(stderr, "breakwater spikes: line %" G_GINT64_FORMAT ": %s\n", number, wrong);
             status = 1;
-            continue;
         }
-        if (!first.timestamp) {
-            first = row;
-            first.timestamp = first_timestamp = g_strdup(row.timestamp);
-        } else {
-            if (!spike) {
-                spike = spike_new(row.at - last, sensitivity);
-                print_verdict(spike, &first);
-            }
-            print_verdict(spike, &row);
-        }
-        last = row.at;
     }
-    if (first.timestamp && !spike) {
-        spike = spike_new(300, sensitivity);
-        print_verdict(spike, &first);
-    }
+    spike_free(series.spike);
     return status;
 }
 

@@ -444,38 +444,52 @@ static guint add_hit(LexiconHit *hits, guint size, LexiconHit hit)
     return size;
 }
 
-guint lexicon_find(const Lexicon *lexicon, const Normalised *normalised, LexiconHit *hits)
+/* All places where a pattern fits, overlapping ones too; returns how many. */
+static uint32_t find_all(const Lexicon *lexicon, const Normalised *normalised, uint32_t count,
+                         Found *found)
 {
-    uint32_t count = MIN(normalised->tokens->len, MOST_TOKENS), n = 0;
     Symbols symbols[MOST_TOKENS];
-    Found found[MOST_FOUND];
-    bool used[MOST_TOKENS] = {false}, signs[SIGNS] = {false};
-    guint size = 0;
+    uint32_t size = 0;
     for (uint32_t i = 0; i < count; i++)
         read_token(lexicon, normalised, normalised_token(normalised, i), &symbols[i]);
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t s = 0; s < symbols[i].size; s++) {
             uint32_t symbol = symbols[i].list[s];
             for (uint32_t p = lexicon->starts[symbol]; p < lexicon->starts[symbol + 1]; p++) {
-                const Pattern *pattern =
-                    &g_array_index(lexicon->patterns, Pattern, lexicon->by_first[p]);
-                if (n < MOST_FOUND && match(pattern, symbols, count, i, &found[n]))
-                    found[n++].pattern = lexicon->by_first[p];
+                uint32_t number = lexicon->by_first[p];
+                const Pattern *pattern = &g_array_index(lexicon->patterns, Pattern, number);
+                if (size < MOST_FOUND && match(pattern, symbols, count, i, &found[size]))
+                    found[size++].pattern = number;
             }
         }
-    qsort(found, n, sizeof *found, compare_found);
-    for (uint32_t f = 0; f < n; f++) {
-        bool free = true;
-        for (uint32_t i = 0; i < found[f].size; i++)
-            free &= !used[found[f].tokens[i]];
-        if (!free)
-            continue;
-        for (uint32_t i = 0; i < found[f].size; i++)
-            used[found[f].tokens[i]] = true;
-        size = add_hit(hits, size,
-                       (LexiconHit){found[f].pattern, found[f].weight, found[f].tokens[0],
-                                    found[f].tokens[found[f].size - 1]});
-    }
+    return size;
+}
+
+/* Takes the tokens of `found`; false when one of them is taken already. */
+static bool take_tokens(const Found *found, bool *taken)
+{
+    for (uint32_t i = 0; i < found->size; i++)
+        if (taken[found->tokens[i]])
+            return false;
+    for (uint32_t i = 0; i < found->size; i++)
+        taken[found->tokens[i]] = true;
+    return true;
+}
+
+guint lexicon_find(const Lexicon *lexicon, const Normalised *normalised, LexiconHit *hits)
+{
+    uint32_t count = MIN(normalised->tokens->len, MOST_TOKENS);
+    Found found[MOST_FOUND];
+    bool taken[MOST_TOKENS] = {false}, signs[SIGNS] = {false};
+    guint size = 0;
+    uint32_t all = find_all(lexicon, normalised, count, found);
+    if (all > 0)
+        qsort(found, all, sizeof *found, compare_found);
+    for (uint32_t i = 0; i < all; i++)
+        if (take_tokens(&found[i], taken))
+            size = add_hit(hits, size,
+                           (LexiconHit){found[i].pattern, found[i].weight, found[i].tokens[0],
+                                        found[i].tokens[found[i].size - 1]});
     find_signs(normalised, signs);
     for (int i = 0; i < SIGNS; i++)
         if (signs[i])

@@ -31,7 +31,7 @@ function answer(args, lines) {
 
 test('classify and spikes answer line by line', async () => {
     assert.match(await answer(['classify'], message('a', 'Login geht nicht') + '\n'), /^a\t/)
-    assert.match(await answer(['spikes'], 'timestamp,value\n0,1\n300,2\n'), /^0\t/)
+    assert.match(await answer(['spikes'], 'timestamp,value\n0,1\n'), /^0\t0.0000\t0\n/)
 })
 
 test('render counts by the rule of the network', () => {

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-    BACK_OFF_FIRST_MS = 5000, /* channels/README.md: 5 s to 15 min */
+    BACK_OFF_FIRST_MS = 5000,
     BACK_OFF_MOST_MS = 15 * 60 * 1000,
     SEND_AT_ONCE = 10,    /* then look whether something has come in */
     LOOK_AGAIN_MS = 5000, /* for what became of an unknown delivery */

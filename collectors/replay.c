@@ -1,4 +1,4 @@
-/* Replay: reads recorded JSON lines (DESIGN.md section 6, and docs/demo.md) at a chosen speed, as
+/* Replay: reads recorded JSON lines (docs/demo.md) at a chosen speed, as
  * if they came from a network, and writes what is sent to a file. Demos and load tests use it.
  * Times of the recording are moved: `start` (a time in the file) becomes the moment of the first
  * poll; what lies before it is history and comes at once. */

@@ -458,10 +458,11 @@ bool db_is_alive(const Db *db)
 bool db_ask_by_key(Db *db, GError **error)
 {
     db->by_key = true;
-    return db_script(db,
-                     "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;"
-                     "set plan_cache_mode = force_generic_plan; set jit = off",
-                     error);
+    return db_script(
+        db,
+        "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;"
+        "set plan_cache_mode = force_generic_plan; set jit = off",
+        error);
 }
 
 bool db_reconnect(Db *db, GError **error)

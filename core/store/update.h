@@ -36,9 +36,9 @@ bool update_check_alone(Db *db, int64_t brand, int64_t incident, GError **error)
 bool update_add(Db *db, int64_t brand, const Update *update, const UpdateRows *rows, int64_t *id,
                 GError **error);
 
-/* Columns: id, incident_id, created_at, who (initials), texts, fields, recipients, send_at, stopped_at,
- * is_due, sent, queued (with sending), failed, skipped, unknown. Update 0: all of the incident,
- * newest first. MISSING for an update that is not there. */
+/* Columns: id, incident_id, created_at, who (initials), texts, fields, recipients, send_at,
+ * stopped_at, is_due, sent, queued (with sending), failed, skipped, unknown. Update 0: all of the
+ * incident, newest first. MISSING for an update that is not there. */
 DbResult *update_list(Db *db, int64_t brand, int64_t incident, int64_t update, GError **error);
 
 /* From now on nothing of it is claimed (core/store/delivery). `before_due`: only while it can still

@@ -17,8 +17,9 @@ struct Watch {
     Spike *spike;
     int64_t fed_until; /* start of the first step not fed yet, microseconds UTC */
     bool on;
-    bool early; /* ... before the engine said so */
-    bool known; /* `on` was read from the table */
+    bool early;  /* ... before the engine said so */
+    bool known;  /* `on` was read from the table */
+    double last; /* people of the last closed step */
 };
 
 Watch *watch_new(int64_t brand)
@@ -58,14 +59,16 @@ static bool set(Watch *watch, Db *db, bool on, int64_t at, double people, double
     return sorting_spike(db, watch->brand, on, at, (int64_t)people, normal, error);
 }
 
-/* The current step is not over, but already far above normal. */
+/* The current step is not over, but may already be far above normal; while a spike is on, its
+ * number grows with it. */
 static bool look_early(Watch *watch, Db *db, double people, int64_t at, bool *changed,
                        GError **error)
 {
-    double low, mid, high;
-    if (watch->on || people < EARLY_PEOPLE ||
-        !spike_normal(watch->spike, at / G_USEC_PER_SEC, &low, &mid, &high) ||
-        people < EARLY_TIMES * MAX(high, 1))
+    double low = 0, mid = 0, high = 0;
+    bool known = spike_normal(watch->spike, at / G_USEC_PER_SEC, &low, &mid, &high);
+    if (watch->on)
+        return set(watch, db, true, at, MAX(people, watch->last), mid, changed, error);
+    if (!known || people < EARLY_PEOPLE || people < EARLY_TIMES * MAX(high, 1))
         return true;
     watch->early = true;
     return set(watch, db, true, at, people, mid, changed, error);
@@ -90,6 +93,7 @@ bool watch_look(Watch *watch, Db *db, int64_t now, bool *changed, GError **error
         double people = g_array_index(series, double, 0);
         spike_take(watch->spike, watch->fed_until / G_USEC_PER_SEC, people, &verdict);
         g_array_remove_index(series, 0);
+        watch->last = people;
         if (history && watch->fed_until + STEP < closed)
             continue;
         bool on = verdict.alarm || (watch->early && people > verdict.high);

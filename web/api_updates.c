@@ -200,7 +200,7 @@ static json_t *end_update(Request *request, bool undo, GError **error)
     do {
         if (!update_skip(db, brand, id, reason, SKIP_AT_ONCE, &skipped, error))
             return NULL;
-    } while (skipped == SKIP_AT_ONCE);
+    } while (skipped);
     json_t *update = update_json(request, id, error);
     if (update && !api_notify(request, error, "overview,incident:%s,%s",
                               json_string_value(json_object_get(update, "incident")), object))

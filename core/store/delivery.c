@@ -67,13 +67,17 @@ static GPtrArray *all_of(DbResult *result)
     return deliveries;
 }
 
+/* Of an update that was stopped nothing new is taken, also while its rows are still being marked.
+ */
 GPtrArray *delivery_claim(Db *db, int64_t brand, int64_t channel, int limit, GError **error)
 {
     g_autoptr(DbResult) result = db_query(
         db, error,
-        "with due as (select id from delivery where brand_id = $1 and channel_id = $2"
+        "with due as (select id from delivery o where brand_id = $1 and channel_id = $2"
         "  and state = 'queued' and send_at <= clock_timestamp()"
-        "  order by send_at, id limit $3 for update skip locked),"
+        "  and (update_id is null or attempts > 0 or not exists (select 1 from incident_update u"
+        "   where u.brand_id = $1 and u.id = o.update_id and u.stopped_at is not null))"
+        "  order by send_at, id limit $3 for update of o skip locked),"
         " taken as (update delivery d set state = 'sending', attempts = attempts + 1,"
         "   lease_until = clock_timestamp() + interval '2 min'"
         "  from due where d.brand_id = $1 and d.id = due.id returning d.*),"

@@ -15,16 +15,13 @@
 DbResult *outbox_list(Db *db, int64_t brand, int64_t update, const GPtrArray *states, int64_t after,
                       int limit, GError **error)
 {
+    /* The page is cut before anything is looked up for its rows. */
+#define PAGE_OF(where)                                                                             \
+    "select " OUTBOX_COLUMNS " from (select * from delivery where brand_id = $1 and id > $2" where \
+    " order by id limit $3) d" OUTBOX_JOINS " order by d.id"
     static const char *const sql[2][2] = {
-        {"select " OUTBOX_COLUMNS " from delivery d" OUTBOX_JOINS
-         " where d.brand_id = $1 and d.id > $2 order by d.id limit $3",
-         "select " OUTBOX_COLUMNS " from delivery d" OUTBOX_JOINS
-         " where d.brand_id = $1 and d.id > $2 and d.state = any($4) order by d.id limit $3"},
-        {"select " OUTBOX_COLUMNS " from delivery d" OUTBOX_JOINS
-         " where d.brand_id = $1 and d.id > $2 and d.update_id = $4 order by d.id limit $3",
-         "select " OUTBOX_COLUMNS " from delivery d" OUTBOX_JOINS
-         " where d.brand_id = $1 and d.id > $2 and d.update_id = $4 and d.state = any($5)"
-         " order by d.id limit $3"},
+        {PAGE_OF(""), PAGE_OF(" and state = any($4)")},
+        {PAGE_OF(" and update_id = $4"), PAGE_OF(" and update_id = $4 and state = any($5)")},
     };
     DbParam params[5] = {db_int(brand), db_int(after), db_int(limit)};
     size_t count = 3;

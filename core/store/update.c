@@ -162,9 +162,9 @@ bool update_skip(Db *db, int64_t brand, int64_t update, const char *reason, int 
     g_autoptr(DbResult) result =
         db_query(db, error,
                  "update delivery set state = 'skipped', reason = $3, finished_at = now()"
-                 " where brand_id = $1 and id in (select id from delivery where brand_id = $1"
-                 "  and update_id = $2 and state = 'queued' order by id limit $4 for update)"
-                 " and state = 'queued'",
+                 " where brand_id = $1 and update_id = $2 and state = 'queued' and id <="
+                 "  (select max(id) from (select id from delivery where brand_id = $1"
+                 "   and update_id = $2 and state = 'queued' order by id limit $4) first)",
                  db_int(brand), db_int(update), db_text(reason), db_int(limit));
     if (!result)
         return false;

@@ -11,7 +11,8 @@ WARN     := -Wall -Wextra -Wshadow -Wvla -Wformat=2 -Wno-missing-field-initializ
 CPPFLAGS += -I. -D_GNU_SOURCE -DBW_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS   ?= -O2 -g
 CXXFLAGS ?= $(CFLAGS)
-LDLIBS   += $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) \
+# libetpan's description also asks for linker settings of Debian's package build, which are not ours.
+LDLIBS   += $(filter-out -specs=%,$(shell pkg-config --libs $(PACKAGES) 2>/dev/null)) \
             -Wl,--push-state,--no-as-needed -lcld2_full -lcld2 -Wl,--pop-state -lm
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 

@@ -192,10 +192,15 @@ test('mail comes in once, in order, unread, and the cursor goes on', { skip }, a
     assert.equal(message.outbound, false)
     assert.equal(message.extra.message_id, first)
     assert.ok(Math.abs(message.sent_at / 1000 - Date.now()) < 60000)
-    for (let i = 0; i < 105; i++) await write(number(2), `n ${i}`, `text ${i}`)
-    await arrived(OWN, 106)
+    const many = openSmtp(mail, { connections: 5 })
+    await Promise.all(Array.from({ length: 105 }, (_, i) => {
+        const letter = raw(number(2), `n ${i}`, `text ${i}`)
+        return many.send({ from: number(2), to: OWN, raw: letter.raw })
+    }))
+    many.close()
+    const there = await arrived(OWN, 106)
     const two = await pollAll(drive, one.cursor)
-    assert.deepEqual(two.messages.map(each => each.subject), Array.from({ length: 105 }, (_, i) => `n ${i}`))
+    assert.deepEqual(two.messages.map(each => each.subject), there.slice(1).map(each => each.subject))
     assert.equal(new Set(two.messages.map(each => each.external_id)).size, 105)
     assert.deepEqual((await pollAll(drive, two.cursor)).messages, [])
     /* the same cursor again brings the same again: a crash before the commit loses nothing */
@@ -236,7 +241,7 @@ test('IDLE rings for new mail, also for mail that came between poll and IDLE', {
     const rung = await pollAll(drive, cursor)
     assert.deepEqual(rung.messages.map(each => each.subject), ['rings'])
     cursor = rung.cursor
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 10; i++) {
         await write(number(1), `early ${i}`, 'x')
         if (i % 2) await arrived(OWN, 2 + i)
         assert.deepEqual(await drive.wait(10), { fd: true, rang: true }, `early ${i}`)

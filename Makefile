@@ -27,7 +27,7 @@ LIBRARY    = $(filter-out %/core/cli/main.o,$(call OBJECTS,$(1)))
 TESTBINS  := $(TESTS:%.c=$(BUILD)/asan/%) $(BUILD)/asan/tests/collectors/drive
 
 .DEFAULT_GOAL := $(BUILD)/breakwater
-.PHONY: deps deps-test run check lint format bench install clean asan
+.PHONY: deps deps-test run check lint format bench install clean asan fuzz
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -77,6 +77,23 @@ $(BUILD)/obj/resources.o $(BUILD)/asan/resources.o: $(BUILD)/resources.c
 
 $(BUILD)/asan/tests/%: $(BUILD)/asan/tests/%.o $(call LIBRARY,asan)
 	$(CXX) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# `make fuzz` runs each harness of tests/fuzz for FUZZ_S seconds (Debian's clang and libclang-rt-dev).
+FUZZ_S   ?= 600
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZFLAGS = -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FUZZLIB   = $(patsubst %,$(BUILD)/fuzz/%.o,$(basename $(wildcard core/engine/*.c core/base/error.c) $(SOURCESXX)))
+$(BUILD)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	clang -std=gnu11 $(CPPFLAGS) $(FUZZFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/fuzz/%.o: %.cc
+	@mkdir -p $(@D)
+	clang++ -std=c++17 $(CPPFLAGS) $(FUZZFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o $(FUZZLIB) $(BUILD)/obj/resources.o
+	clang++ $(FUZZFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+fuzz: $(FUZZERS)
+	for one in $^; do mkdir -p $$one.found && $$one -max_total_time=$(FUZZ_S) -timeout=10 -max_len=65536 \
+	  -artifact_prefix=$$one.found/ || exit 1; done
 
 deps:
 	tools/deps run

@@ -1,5 +1,7 @@
 #include "web/pages.h"
 
+#include "core/base/config.h"
+
 #include <gio/gio.h>
 #include <stdbool.h>
 #include <string.h>
@@ -42,6 +44,8 @@ void pages_secure(struct MHD_Response *response)
     };
     for (size_t i = 0; i < G_N_ELEMENTS(headers); i++)
         MHD_add_response_header(response, headers[i][0], headers[i][1]);
+    if (g_strcmp0(config_get("tls"), "yes") == 0)
+        MHD_add_response_header(response, "Strict-Transport-Security", "max-age=31536000");
 }
 
 static Page *load(const char *path)

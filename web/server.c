@@ -184,15 +184,27 @@ static bool is_fresh(Db *db)
     return db_is_alive(db);
 }
 
+/* Nobody waits for a query, or for what somebody else has locked, longer than a browser does. */
+static bool set_limits(Db *db, GError **error)
+{
+    return db_script(db,
+                     "set statement_timeout = '60s'; set lock_timeout = '8s';"
+                     "set idle_in_transaction_session_timeout = '60s'",
+                     error);
+}
+
 static Db *connect_worker(Server *server, GError **error)
 {
     Db *db = g_private_get(&worker_db);
+    if (db && is_fresh(db))
+        return db;
     if (db)
-        return is_fresh(db) || db_reconnect(db, error) ? db : NULL;
-    db = db_open(server->database_url, "breakwater_web", error);
-    if (db)
-        g_private_set(&worker_db, db);
-    return db;
+        return db_reconnect(db, error) && set_limits(db, error) ? db : NULL;
+    g_autoptr(Db) fresh = db_open(server->database_url, "breakwater_web", error);
+    if (!fresh || !set_limits(fresh, error))
+        return NULL;
+    g_private_set(&worker_db, fresh);
+    return g_steal_pointer(&fresh);
 }
 
 static bool read_body(Call *call, GError **error)

@@ -43,7 +43,7 @@ function run(program, args, options) {
 }
 
 /**
- * Starts one. `url` is its address for libpq; sql(text) runs statements and gives the rows of the last one,
+ * Starts one. `url` is its address for libpq, `psql` the client's path; sql(text) runs statements and gives the rows of the last one,
  * columns by tabs; kill() ends it as a crash would, start() brings it back.
  */
 export async function startPostgres({ settings = {} } = {}) {
@@ -55,6 +55,7 @@ export async function startPostgres({ settings = {} } = {}) {
     const cluster = {
         url,
         dir,
+        psql: join(bin, 'psql'),
         sql(text) {
             return run(join(bin, 'psql'), ['-X', '-q', '-A', '-t', '-F', '\t', '-v', 'ON_ERROR_STOP=1', '-d', url], { input: text }).trim()
         },

@@ -1,6 +1,7 @@
 /* The API of `breakwater web`, as docs/api.md promises it, over a real PostgreSQL. */
 import { test, before, after } from 'node:test'
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { startPostgres } from '../lib/postgres.mjs'
 import { until } from '../lib/wait.mjs'
 import { sql, PASSWORD } from './fixture.mjs'
@@ -151,6 +152,19 @@ test('pages: deep links are the page, files have an ETag, what is not there is 4
         assert.equal((await call(port, 'GET', path)).status, path === '/b' ? 200 : 404, path)
     assert.equal((await call(port, 'POST', '/lib/preact.module.js', { body: {} })).status, 405)
     assert.equal((await agent.call('PATCH', B + '/overview', { body: {} })).status, 405)
+})
+
+test('who waits for a lock is told to try again, and nobody else waits', async () => {
+    const holder = spawn(pg.psql, ['-X', '-q', '-d', pg.url, '-c', "begin; select 1 from inbox where conversation_id = 53 for update; select pg_sleep(30)"])
+    await until('no lock', () => pg.sql("select count(*) from pg_stat_activity where query like '%pg_sleep(30)%' and wait_event = 'PgSleep'") === '1')
+    const waiting = Array.from({ length: 3 }, () => agent.post(B + '/conversations/53/claim'))
+    const start = Date.now()
+    assert.equal((await agent.get(B + '/overview')).status, 200)
+    assert.ok(Date.now() - start < 5000)
+    pg.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(30)%' and wait_event = 'PgSleep'")
+    assert.deepEqual((await Promise.all(waiting)).map(a => a.status), [200, 200, 200])
+    holder.kill()
+    assert.equal((await agent.del(B + '/conversations/53/claim')).status, 204)
 })
 
 test('what is not as it must be is 404 or 400 with a sentence, and never more', async () => {
@@ -511,6 +525,21 @@ test('the database goes away and comes back: 503 with a sentence, then as before
     const event = await stream.next()
     assert.deepEqual(event.data, { what: ['all'] }, 'what was rung meanwhile is lost: look at everything')
     stream.close()
+})
+
+test('behind a proxy that speaks TLS: cookies are Secure, the address is the caller\'s own', async () => {
+    const proxied = await startWeb(pg.url, { BREAKWATER_TLS: 'yes', BREAKWATER_PROXY: 'yes' })
+    const from = address => ({ headers: { 'X-Forwarded-For': `10.9.9.9, ${address}` } })
+    const signed = await call(proxied.port, 'POST', '/api/session', { body: { email: 'co@acme.example', password: PASSWORD }, ...from('192.0.2.1') })
+    assert.match(signed.headers['set-cookie'][0], /; Secure/)
+    assert.match(signed.headers['strict-transport-security'], /max-age/)
+    for (let i = 0; i < 6; i++)
+        await call(proxied.port, 'POST', '/api/session', { body: { email: `x${i}@acme.example`, password: 'wrong' }, ...from('192.0.2.7') })
+    const same = await call(proxied.port, 'POST', '/api/session', { body: { email: 'ag@acme.example', password: PASSWORD }, ...from('192.0.2.7') })
+    const other = await call(proxied.port, 'POST', '/api/session', { body: { email: 'ag@acme.example', password: PASSWORD }, ...from('192.0.2.8') })
+    assert.deepEqual([same.status, other.status], [429, 200])
+    assert.equal((await call(proxied.port, 'GET', '/metrics', from('192.0.2.7'))).status, 403, 'figures are for the same machine')
+    assert.equal(await proxied.stop(), 0)
 })
 
 test('told to stop, it ends its streams cleanly', async () => {

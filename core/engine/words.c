@@ -121,7 +121,8 @@ static void add_equal_words(Words *words, Normalised *n, const char *line)
 
 static void add_stop_words(Words *words, Normalised *n, const char *line)
 {
-    g_auto(GStrv) parts = g_strsplit(line, " ", -1);
+    const char *words_of_line = strchr(line, ':');
+    g_auto(GStrv) parts = g_strsplit(words_of_line ? words_of_line + 1 : line, " ", -1);
     for (char **part = parts; *part; part++) {
         normalise(n, *part, -1);
         for (guint i = 0; i < n->tokens->len; i++)

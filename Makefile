@@ -27,7 +27,7 @@ LIBRARY    = $(filter-out %/core/cli/main.o,$(call OBJECTS,$(1)))
 TESTBINS  := $(TESTS:%.c=$(BUILD)/asan/%) $(BUILD)/asan/tests/collectors/drive
 
 .DEFAULT_GOAL := $(BUILD)/breakwater
-.PHONY: deps deps-test run check lint format bench install clean asan fuzz
+.PHONY: deps deps-test run check lint format bench bench-engines install clean asan fuzz
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -120,6 +120,8 @@ format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 bench: $(BUILD)/breakwater
 	tests/bench/run
+bench-engines: $(BUILD)/breakwater
+	tests/bench/engines
 
 install: $(BUILD)/breakwater
 	install -D -m 755 $(BUILD)/breakwater $(DESTDIR)$(prefix)/bin/breakwater

@@ -13,36 +13,55 @@ bool clusterer_next_merge(Clusterer *c, ClusterMerge *merge)
     return next != NULL;
 }
 
+typedef bool (*Asked)(int64_t id, const void *data);
+
+/* The place of the cluster that is most like the one at `place`, or NOWHERE. */
+static uint32_t nearest(Clusterer *c, uint32_t place, Asked asked, const void *data,
+                        double *likeness)
+{
+    const Cluster *cluster = &c->all[place];
+    Profile profile;
+    cluster_profile(c, cluster, &profile);
+    Candidate candidates[CANDIDATES];
+    guint n = cluster_candidates(c, profile.terms, profile.count, candidates);
+    uint32_t best = NOWHERE;
+    *likeness = -INFINITY;
+    for (guint i = 0; i < n; i++) {
+        const Cluster *other = &c->all[candidates[i].place];
+        if (other == cluster || other->dismissed || other->size < cluster_settings.merge_size ||
+            cluster_kept_apart(c, cluster->id, other->id) || (asked && !asked(other->id, data)))
+            continue;
+        double like = cluster_likeness(c, cluster, &profile, other);
+        if (like > *likeness) {
+            *likeness = like;
+            best = candidates[i].place;
+        }
+    }
+    return best;
+}
+
 static void look_for_merges(Clusterer *c, uint32_t place)
 {
     Cluster *cluster = &c->all[place];
     if (cluster->dismissed || cluster->size < cluster->check_at)
         return;
     cluster->check_at = cluster->size * LOOK_AGAIN + 1;
-    Profile profile;
-    cluster_profile(c, cluster, &profile);
-    Candidate candidates[CANDIDATES];
-    guint n = cluster_candidates(c, profile.terms, profile.count, candidates);
-    double best = 0;
-    uint32_t best_place = NOWHERE;
-    for (guint i = 0; i < n; i++) {
-        const Cluster *other = &c->all[candidates[i].place];
-        if (other == cluster || other->dismissed || other->size < cluster_settings.merge_size ||
-            cluster_kept_apart(c, cluster->id, other->id))
-            continue;
-        double like = cluster_likeness(c, cluster, &profile, other);
-        if (like > best) {
-            best = like;
-            best_place = candidates[i].place;
-        }
-    }
-    if (best_place == NOWHERE)
+    double likeness;
+    uint32_t found = nearest(c, place, NULL, NULL, &likeness);
+    if (found == NOWHERE || likeness <= 0)
         return;
-    const Cluster *other = &c->all[best_place];
+    const Cluster *other = &c->all[found];
     if (other->size > cluster->size || (other->size == cluster->size && other->id < cluster->id))
-        cluster_join(c, place, best_place);
+        cluster_join(c, place, found);
     else
-        cluster_join(c, best_place, place);
+        cluster_join(c, found, place);
+}
+
+int64_t clusterer_nearest(Clusterer *c, int64_t id, Asked asked, const void *data, double *likeness)
+{
+    uint32_t place = cluster_place(c, id);
+    uint32_t found = place == NOWHERE ? NOWHERE : nearest(c, place, asked, data, likeness);
+    return found == NOWHERE ? 0 : c->all[found].id;
 }
 
 static const uint32_t *numbers_of(Clusterer *c, const ClusterMessage *m)

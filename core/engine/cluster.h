@@ -39,6 +39,12 @@ void clusterer_hear(Clusterer *clusterer, const ClusterMessage *message);
 /* The next merge since it was last asked; false when there is none. */
 bool clusterer_next_merge(Clusterer *clusterer, ClusterMerge *merge);
 
+/* The cluster that is most like `id`, of those `is_asked` (with `data`) says yes to; 0 when none
+ * is. `likeness` is above 0 when the two would merge anyway; it says how far they are from that. */
+int64_t clusterer_nearest(Clusterer *clusterer, int64_t id,
+                          bool (*is_asked)(int64_t id, const void *data), const void *data,
+                          double *likeness);
+
 /* Follows merges; `id` itself if there was none. */
 int64_t clusterer_current(const Clusterer *clusterer, int64_t id);
 

@@ -4,25 +4,25 @@
 #include <string.h>
 
 const Settings cluster_settings = {
-    .explains = 0.486,
-    .grown = 1.5,
+    .explains = 0.478,
+    .grown = 1.1,
     .grown_language = 10,
-    .enough = 4.2,
-    .size_counts = 0.87,
-    .early = 1000,
-    .early_usual = 0.02,
-    .least_usual = 0.003,
-    .core_share = 0.37,
-    .core_missing = 0.68,
+    .enough = 4.0,
+    .size_counts = 0.81,
+    .early = 500,
+    .early_usual = 0.021,
+    .least_usual = 0.0052,
+    .core_share = 0.426,
+    .core_missing = 0.84,
     .name_conflict = 9,
-    .name_from = 10,
+    .name_from = 12,
     .name_lead = 0.15,
     .name_unknown = 0.12,
-    .any_missing = 0.276,
+    .any_missing = 0.22,
     .silence = 6150,
     .recent = 1209600,
     .size_cap = 1000,
-    .merge_enough = 1,
+    .merge_enough = 1.42,
     .merge_size = 2,
 };
 
@@ -255,7 +255,7 @@ double cluster_likeness(const Clusterer *c, const Cluster *a, const Profile *pro
                         const Cluster *b)
 {
     double there = expected(c, a, profile_a, b) - silence(b, a->first_at);
-    if (there <= cluster_settings.merge_enough) /* most end here: the other profile costs more */
+    if (there < -cluster_settings.merge_enough) /* most end here: the other profile costs more */
         return there - cluster_settings.merge_enough;
     Profile profile_b;
     cluster_profile(c, b, &profile_b);

@@ -12,8 +12,10 @@
 #define MAGIC 0x0000575245574b42u /* to tell other bytes from a state */
 #define VERSION 1                 /* of what is saved, and of what its numbers mean */
 #define CHATTER 0.15              /* below this score a message is no complaint by itself ... */
-#define SURE 0.8 /* ... but may be one by the cluster that it is this sure to belong to */
-#define SURE 0.8 /* ... but may be one by a cluster that it surely belongs to */
+#define PART -1.5                 /* likeness from which a new suspicion is a part of an old one */
+#define SURE 0.8  /* ... but may be one by the cluster that it is this sure to belong to */
+#define PART -1.5 /* likeness from which a new suspicion is a part of an old one */
+#define SURE 0.8  /* ... but may be one by a cluster that it surely belongs to */
 
 struct Pipeline {
     bool for_all;
@@ -118,6 +120,32 @@ static int64_t sure_cluster(Pipeline *p, const ClusterMessage *input)
     return cluster && sure >= SURE && emerge_complains(p->emerge, cluster) ? cluster : 0;
 }
 
+static bool is_suspected(int64_t cluster, const void *emerge)
+{
+    return emerge_settled(emerge, cluster);
+}
+
+/* What is about to be suspected may be a part of what is suspected already, in other words: then
+ * they are one, on less evidence than two clusters need otherwise. */
+static bool is_part(Pipeline *p, int64_t cluster, int64_t at)
+{
+    double likeness;
+    int64_t other = clusterer_nearest(p->clusterer, cluster, is_suspected, p->emerge, &likeness);
+    if (!other || likeness < PART)
+        return false;
+    clusterer_merge(p->clusterer, cluster, other);
+    take_merges(p, at);
+    return true;
+}
+
+static void take_suspicion(Pipeline *p, const PipelineMessage *message, int64_t cluster,
+                           double complaint, bool copy)
+{
+    int people = emerge_take(p->emerge, cluster, message->person, message->at, complaint, copy);
+    if (people > 0 && !is_part(p, cluster, message->at))
+        push_event(p, (PipelineEvent){PIPELINE_SUSPECT, cluster, 0, message->at, people});
+}
+
 void pipeline_take(Pipeline *p, const PipelineMessage *message, PipelineVerdict *verdict)
 {
     *verdict = (PipelineVerdict){0};
@@ -142,13 +170,9 @@ void pipeline_take(Pipeline *p, const PipelineMessage *message, PipelineVerdict 
     verdict->cluster = cluster;
     take_merges(p, message->at);
     cluster = clusterer_current(p->clusterer, cluster);
-    int people = emerge_take(p->emerge, cluster, message->person, message->at, verdict->complaint,
-                             duplicate.of != 0);
-    verdict->is_complaint |= emerge_complains(p->emerge, cluster);
-    if (people > 0)
-        push_event(p, (PipelineEvent){PIPELINE_SUSPECT, cluster, 0, message->at, people});
+    take_suspicion(p, message, cluster, verdict->complaint, duplicate.of != 0);
+    verdict->is_complaint |= emerge_complains(p->emerge, clusterer_current(p->clusterer, cluster));
 }
-
 char **pipeline_terms(Pipeline *p, int64_t cluster, int most)
 {
     return clusterer_terms(p->clusterer, cluster, most);

@@ -1,5 +1,7 @@
 #include "core/engine/dedup.h"
 
+#include "core/engine/numbers.h"
+
 #include <string.h>
 
 #define KEPT 768         /* letters of a text that are kept to compare with */
@@ -30,12 +32,12 @@ typedef struct Entry {
 struct Dedup {
     Entry *ring; /* entry number n at n % room */
     uint32_t room;
-    uint64_t begin, end; /* numbers of the entries in the window */
-    uint64_t *buckets;   /* entry numbers + 1, BUCKET each */
+    uint32_t begin, end; /* numbers of the entries in the window; they may wrap around */
+    uint32_t *buckets;   /* entry numbers, BUCKET each; 0 for none */
     uint32_t bucket_count;
-    GHashTable *exact;  /* hash -> number of the latest entry with it */
-    GHashTable *by_id;  /* id -> number */
-    GHashTable *writer; /* group and person -> id of their first message in it */
+    Numbers exact; /* the latest entry of each text */
+    Numbers by_id;
+    Numbers writer; /* of each group and person the first entry */
     int64_t now;
     /* scratch */
     GString *text, *numbers, *links;
@@ -44,40 +46,62 @@ struct Dedup {
     uint64_t round, fresh;
 };
 
-typedef struct Writer {
-    int64_t first, person;
-} Writer;
-
-static guint writer_hash(gconstpointer key)
+static Entry *entry_of(const Dedup *d, uint32_t number)
 {
-    const Writer *writer = key;
-    uint64_t hash = (uint64_t)writer->first * 0x9e3779b97f4a7c15u + (uint64_t)writer->person;
-    hash *= 0x9e3779b97f4a7c15u;
-    return (guint)(hash >> 32);
+    return &d->ring[number & (d->room - 1)];
 }
 
-static gboolean writer_equal(gconstpointer a, gconstpointer b)
+static uint64_t mix(uint64_t a, uint64_t b)
 {
-    return memcmp(a, b, sizeof(Writer)) == 0;
+    uint64_t hash = (a * 0x9e3779b97f4a7c15u ^ b) * 0xff51afd7ed558ccdu;
+    return hash ^ hash >> 32;
 }
 
-static guint int64_hash(gconstpointer key)
+static uint64_t exact_hash(uint32_t number, const void *dedup)
 {
-    uint64_t hash = *(const uint64_t *)key * 0x9e3779b97f4a7c15u;
-    return (guint)(hash >> 32);
+    return mix(entry_of(dedup, number)->exact, 0);
 }
 
-static gpointer copy64(uint64_t value)
+static uint64_t id_hash(uint32_t number, const void *dedup)
 {
-    return g_memdup2(&value, sizeof value);
+    return mix((uint64_t)entry_of(dedup, number)->id, 0);
+}
+
+static uint64_t writer_hash(uint32_t number, const void *dedup)
+{
+    const Entry *entry = entry_of(dedup, number);
+    return mix((uint64_t)entry->first, (uint64_t)entry->person);
+}
+
+static bool find_exact(const Dedup *d, uint64_t exact, uint32_t *number)
+{
+    for (uint32_t at = 0; numbers_next(&d->exact, mix(exact, 0), &at, number);)
+        if (entry_of(d, *number)->exact == exact)
+            return true;
+    return false;
+}
+
+static bool find_id(const Dedup *d, int64_t id, uint32_t *number)
+{
+    for (uint32_t at = 0; numbers_next(&d->by_id, mix((uint64_t)id, 0), &at, number);)
+        if (entry_of(d, *number)->id == id)
+            return true;
+    return false;
+}
+
+static bool find_writer(const Dedup *d, int64_t first, int64_t person, uint32_t *number)
+{
+    uint64_t hash = mix((uint64_t)first, (uint64_t)person);
+    for (uint32_t at = 0; numbers_next(&d->writer, hash, &at, number);)
+        if (entry_of(d, *number)->first == first && entry_of(d, *number)->person == person)
+            return true;
+    return false;
 }
 
 Dedup *dedup_new(void)
 {
     Dedup *d = g_new0(Dedup, 1);
-    d->exact = g_hash_table_new_full(int64_hash, g_int64_equal, g_free, g_free);
-    d->by_id = g_hash_table_new_full(int64_hash, g_int64_equal, g_free, g_free);
-    d->writer = g_hash_table_new_full(writer_hash, writer_equal, g_free, g_free);
+    d->begin = d->end = 1;
     d->now = G_MININT64;
     d->text = g_string_sized_new(KEPT);
     d->numbers = g_string_sized_new(64);
@@ -87,25 +111,17 @@ Dedup *dedup_new(void)
     return d;
 }
 
-static Entry *entry_of(const Dedup *d, uint64_t number)
-{
-    return &d->ring[number % d->room];
-}
-
 void dedup_free(Dedup *d)
 {
     if (!d)
         return;
-    for (uint64_t n = d->begin; n < d->end; n++) {
+    for (uint32_t n = d->begin; n != d->end; n++)
         g_free(entry_of(d, n)->text);
-        g_free(entry_of(d, n)->numbers);
-        g_free(entry_of(d, n)->links);
-    }
     g_free(d->ring);
     g_free(d->buckets);
-    g_hash_table_unref(d->exact);
-    g_hash_table_unref(d->by_id);
-    g_hash_table_unref(d->writer);
+    numbers_clear(&d->exact);
+    numbers_clear(&d->by_id);
+    numbers_clear(&d->writer);
     g_string_free(d->text, TRUE);
     g_string_free(d->numbers, TRUE);
     g_string_free(d->links, TRUE);
@@ -143,69 +159,59 @@ static int pieces_of(const char *text, gsize length, uint32_t pieces[PIECES])
     return count;
 }
 
-static uint64_t *bucket_of(const Dedup *d, uint32_t piece)
+static uint32_t *bucket_of(const Dedup *d, uint32_t piece)
 {
     return &d->buckets[(gsize)((piece * 2654435761u) & (d->bucket_count - 1)) * BUCKET];
 }
 
 /* The oldest entry of each bucket makes room, so that what a bucket holds depends on the entries
  * in the window alone, and a restored index is the same. */
-static void index_entry(Dedup *d, uint64_t number)
+static void index_entry(Dedup *d, uint32_t number)
 {
     const Entry *entry = entry_of(d, number);
     uint32_t pieces[PIECES];
     int count = pieces_of(entry->text, entry->length, pieces);
     for (int i = 0; i < count; i++) {
-        uint64_t *bucket = bucket_of(d, pieces[i]), *oldest = bucket;
-        for (int k = 1; k < BUCKET; k++)
-            if (bucket[k] < *oldest)
+        uint32_t *bucket = bucket_of(d, pieces[i]), *oldest = bucket;
+        for (int k = 0; k < BUCKET && *oldest; k++)
+            if (!bucket[k] || number - bucket[k] > number - *oldest)
                 oldest = &bucket[k];
-        *oldest = number + 1;
+        *oldest = number;
     }
 }
 
 static void build_index(Dedup *d)
 {
-    d->bucket_count = d->room * 2;
+    d->bucket_count = d->room;
     g_free(d->buckets);
-    d->buckets = g_new0(uint64_t, (gsize)d->bucket_count * BUCKET);
-    for (uint64_t n = d->begin; n < d->end; n++)
+    d->buckets = g_new0(uint32_t, (gsize)d->bucket_count * BUCKET);
+    for (uint32_t n = d->begin; n != d->end; n++)
         index_entry(d, n);
 }
 
 /* ---- the window ---- */
 
-static void remove_if_equal(GHashTable *table, gconstpointer key, uint64_t value)
-{
-    const uint64_t *found = g_hash_table_lookup(table, key);
-    if (found && *found == value)
-        g_hash_table_remove(table, key);
-}
-
 static void forget_first(Dedup *d)
 {
     Entry *entry = entry_of(d, d->begin);
-    Writer writer = {entry->first, entry->person};
-    remove_if_equal(d->exact, &entry->exact, d->begin);
-    remove_if_equal(d->by_id, &entry->id, d->begin);
-    remove_if_equal(d->writer, &writer, entry->id);
+    numbers_remove(&d->exact, d->begin, exact_hash, d);
+    numbers_remove(&d->by_id, d->begin, id_hash, d);
+    numbers_remove(&d->writer, d->begin, writer_hash, d);
     g_free(entry->text);
-    g_free(entry->numbers);
-    g_free(entry->links);
     d->begin++;
 }
 
 static void make_room(Dedup *d)
 {
-    while (d->end > d->begin &&
+    while (d->end != d->begin &&
            (d->end - d->begin >= DEDUP_MOST || entry_of(d, d->begin)->at < d->now - DEDUP_FOR))
         forget_first(d);
     if (d->end - d->begin < d->room)
         return;
     uint32_t room = d->room ? d->room * 2 : 256;
     Entry *ring = g_new0(Entry, room);
-    for (uint64_t n = d->begin; n < d->end; n++)
-        ring[n % room] = d->ring[n % d->room];
+    for (uint32_t n = d->begin; n != d->end; n++)
+        ring[n & (room - 1)] = d->ring[n & (d->room - 1)];
     g_free(d->ring);
     d->ring = ring;
     d->room = room;
@@ -247,11 +253,11 @@ static bool are_among(const char *part, const char *whole)
     return true;
 }
 
-typedef enum Numbers { NUMBERS_DIFFER, NUMBERS_MISSING, NUMBERS_SAME } Numbers;
+typedef enum Match { NUMBERS_DIFFER, NUMBERS_MISSING, NUMBERS_SAME } Match;
 
 /* Numbers in order; one text may lack some. Where a text is cut, the rest of them is missing and
  * the last may be there in part. */
-static Numbers compare_numbers(const char *a, bool a_cut, const char *b, bool b_cut)
+static Match compare_numbers(const char *a, bool a_cut, const char *b, bool b_cut)
 {
     gsize length_a = strlen(a), length_b = strlen(b), length = MIN(length_a, length_b);
     if (length_a == length_b && memcmp(a, b, length_a) == 0)
@@ -286,7 +292,7 @@ static double alike(Dedup *d, const Entry *entry, const Entry *fresh)
 {
     if (entry->length < SHORTEST || fresh->length < SHORTEST)
         return 0;
-    Numbers numbers = compare_numbers(entry->numbers, entry->cut, fresh->numbers, fresh->cut);
+    Match numbers = compare_numbers(entry->numbers, entry->cut, fresh->numbers, fresh->cut);
     if (numbers == NUMBERS_DIFFER || links_differ(entry->links, fresh->links))
         return 0;
     bool cut = entry->cut || fresh->cut;
@@ -382,7 +388,7 @@ static void read_message(Dedup *d, const Normalised *n, Entry *fresh)
 }
 
 typedef struct Lead {
-    uint64_t number; /* of the entry, + 1 */
+    uint32_t number; /* of the entry */
     int pieces;      /* that it shares */
 } Lead;
 
@@ -392,9 +398,9 @@ static int find_leads(const Dedup *d, const Entry *fresh, Lead *leads)
     uint32_t pieces[PIECES];
     int count = d->bucket_count ? pieces_of(fresh->text, fresh->length, pieces) : 0, found = 0;
     for (int i = 0; i < count; i++) {
-        const uint64_t *bucket = bucket_of(d, pieces[i]);
+        const uint32_t *bucket = bucket_of(d, pieces[i]);
         for (int k = 0; k < BUCKET; k++) {
-            if (bucket[k] <= d->begin)
+            if (!bucket[k] || bucket[k] - d->begin >= d->end - d->begin)
                 continue;
             int at = 0;
             while (at < found && leads[at].number != bucket[k])
@@ -409,9 +415,10 @@ static int find_leads(const Dedup *d, const Entry *fresh, Lead *leads)
 
 static const Entry *find(Dedup *d, const Entry *fresh)
 {
-    const uint64_t *number = g_hash_table_lookup(d->exact, &fresh->exact);
-    if (number && !links_differ(entry_of(d, *number)->links, fresh->links))
-        return entry_of(d, *number);
+    uint32_t number;
+    if (find_exact(d, fresh->exact, &number) &&
+        !links_differ(entry_of(d, number)->links, fresh->links))
+        return entry_of(d, number);
     const Entry *best = NULL;
     double most = 0;
     Lead leads[PIECES * BUCKET];
@@ -421,12 +428,13 @@ static const Entry *find(Dedup *d, const Entry *fresh)
         for (int i = 0; i < found; i++)
             if (leads[i].pieces > 0 &&
                 (next < 0 || leads[i].pieces > leads[next].pieces ||
-                 (leads[i].pieces == leads[next].pieces && leads[i].number > leads[next].number)))
+                 (leads[i].pieces == leads[next].pieces &&
+                  leads[i].number - d->begin > leads[next].number - d->begin)))
                 next = i;
         if (next < 0)
             break;
         leads[next].pieces = 0;
-        const Entry *entry = entry_of(d, leads[next].number - 1);
+        const Entry *entry = entry_of(d, leads[next].number);
         double share = alike(d, entry, fresh);
         if (share > most || (share == most && share > 0 && entry->id < best->id)) {
             most = share;
@@ -436,13 +444,30 @@ static const Entry *find(Dedup *d, const Entry *fresh)
     return best;
 }
 
-static void note_entry(Dedup *d, const Entry *entry, uint64_t number)
+/* Puts a new entry into the tables. */
+static void note_entry(Dedup *d, uint32_t number)
 {
-    Writer writer = {entry->first, entry->person};
-    g_hash_table_replace(d->exact, copy64(entry->exact), copy64(number));
-    g_hash_table_replace(d->by_id, copy64(entry->id), copy64(number));
-    if (entry->person && !g_hash_table_contains(d->writer, &writer))
-        g_hash_table_insert(d->writer, g_memdup2(&writer, sizeof writer), copy64(entry->id));
+    const Entry *entry = entry_of(d, number);
+    uint32_t older;
+    if (find_exact(d, entry->exact, &older))
+        numbers_remove(&d->exact, older, exact_hash, d);
+    if (find_id(d, entry->id, &older))
+        numbers_remove(&d->by_id, older, id_hash, d);
+    numbers_add(&d->exact, number, exact_hash, d);
+    numbers_add(&d->by_id, number, id_hash, d);
+}
+
+/* One allocation for the three texts of an entry. */
+static void keep_texts(Entry *entry, const char *text, const char *digits, const char *links)
+{
+    gsize a = strlen(text) + 1, b = strlen(digits) + 1, c = strlen(links) + 1;
+    entry->text = g_malloc(a + b + c);
+    entry->numbers = entry->text + a;
+    entry->links = entry->numbers + b;
+    memcpy(entry->text, text, a);
+    memcpy(entry->numbers, digits, b);
+    memcpy(entry->links, links, c);
+    entry->length = a - 1;
 }
 
 void dedup_take(Dedup *d, const Normalised *n, int64_t id, int64_t at, int64_t person,
@@ -462,36 +487,35 @@ void dedup_take(Dedup *d, const Normalised *n, int64_t id, int64_t at, int64_t p
         fresh.first = duplicate->of = found->first;
         duplicate->cluster = found->by_person ? found->cluster : 0;
         fresh.by_person = found->by_person;
-        Writer writer = {found->first, person};
-        const int64_t *own = person ? g_hash_table_lookup(d->writer, &writer) : NULL;
-        if (own) {
-            duplicate->of = *own;
+        uint32_t own;
+        if (person && find_writer(d, found->first, person, &own)) {
+            duplicate->of = entry_of(d, own)->id;
             duplicate->same_person = true;
         }
     }
-    fresh.text = g_strndup(d->text->str, d->text->len);
-    fresh.numbers = g_strdup(d->numbers->str);
-    fresh.links = g_strdup(d->links->str);
-    uint64_t number = d->end++;
+    keep_texts(&fresh, d->text->str, d->numbers->str, d->links->str);
+    uint32_t number = d->end++, own;
     *entry_of(d, number) = fresh;
-    note_entry(d, &fresh, number);
+    note_entry(d, number);
+    if (person && !find_writer(d, fresh.first, person, &own))
+        numbers_add(&d->writer, number, writer_hash, d);
     index_entry(d, number);
 }
 
 void dedup_note_cluster(Dedup *d, int64_t id, int64_t cluster, bool by_person)
 {
-    const uint64_t *number = g_hash_table_lookup(d->by_id, &id);
-    if (!number)
+    uint32_t number;
+    if (!find_id(d, id, &number))
         return;
-    Entry *entry = entry_of(d, *number);
+    Entry *entry = entry_of(d, number);
     entry->cluster = cluster;
     entry->by_person |= by_person;
 }
 
 int64_t dedup_cluster(const Dedup *d, int64_t id)
 {
-    const uint64_t *number = g_hash_table_lookup(d->by_id, &id);
-    return number ? entry_of(d, *number)->cluster : 0;
+    uint32_t number;
+    return find_id(d, id, &number) ? entry_of(d, number)->cluster : 0;
 }
 
 guint dedup_size(const Dedup *d)
@@ -507,17 +531,17 @@ void dedup_put(const Dedup *d, GByteArray *out)
     state_put(out, d->room);
     state_put(out, d->begin);
     state_put(out, d->end - d->begin);
-    for (uint64_t n = d->begin; n < d->end; n++) {
+    for (uint32_t n = d->begin; n != d->end; n++) {
         const Entry *entry = entry_of(d, n);
-        Writer writer = {entry->first, entry->person};
-        const int64_t *own = g_hash_table_lookup(d->writer, &writer);
+        uint32_t own;
+        bool is_first = find_writer(d, entry->first, entry->person, &own) && own == n;
         state_put(out, entry->id);
         state_put(out, entry->first);
         state_put(out, entry->at);
         state_put(out, entry->person);
         state_put(out, entry->cluster);
         state_put(out, entry->exact);
-        state_put(out, entry->cut | (own && *own == entry->id) << 1 | entry->by_person << 2);
+        state_put(out, entry->cut | is_first << 1 | entry->by_person << 2);
         state_put_text(out, entry->text);
         state_put_text(out, entry->numbers);
         state_put_text(out, entry->links);
@@ -533,7 +557,7 @@ static bool are_words(const char *text, int times)
     return text && words % times == 0 && (!*text || g_str_has_suffix(text, " "));
 }
 
-static void read_entry(Dedup *d, StateReader *in, uint64_t number)
+static void read_entry(Dedup *d, StateReader *in, uint32_t number)
 {
     Entry entry = {0};
     entry.id = state_get(in);
@@ -545,27 +569,19 @@ static void read_entry(Dedup *d, StateReader *in, uint64_t number)
     uint64_t flags = state_get(in);
     entry.cut = flags & 1;
     entry.by_person = flags & 4;
-    entry.text = state_get_text(in);
-    entry.numbers = state_get_text(in);
-    entry.links = state_get_text(in);
-    if (!entry.text || !are_words(entry.numbers, 1) || !are_words(entry.links, 2) ||
-        strlen(entry.text) > KEPT) {
-        g_free(entry.text);
-        g_free(entry.numbers);
-        g_free(entry.links);
+    g_autofree char *text = state_get_text(in), *digits = state_get_text(in),
+                    *links = state_get_text(in);
+    if (!text || !are_words(digits, 1) || !are_words(links, 2) || strlen(text) > KEPT) {
         in->bad = true;
         return;
     }
-    entry.length = strlen(entry.text);
+    keep_texts(&entry, text, digits, links);
     entry.trigrams = mark(entry.text, entry.length, d->met, ++d->round);
     *entry_of(d, number) = entry;
     d->end = number + 1;
-    g_hash_table_replace(d->exact, copy64(entry.exact), copy64(number));
-    g_hash_table_replace(d->by_id, copy64(entry.id), copy64(number));
-    if (flags & 2) {
-        Writer writer = {entry.first, entry.person};
-        g_hash_table_replace(d->writer, g_memdup2(&writer, sizeof writer), copy64(entry.id));
-    }
+    note_entry(d, number);
+    if (flags & 2)
+        numbers_add(&d->writer, number, writer_hash, d);
 }
 
 Dedup *dedup_get(StateReader *in)
@@ -575,7 +591,7 @@ Dedup *dedup_get(StateReader *in)
     uint64_t room = state_get(in);
     d->begin = d->end = state_get(in);
     uint32_t count = state_get_count(in, 64);
-    if (room > 2 * DEDUP_MOST || count > room || (room & (room - 1)) != 0)
+    if (room > 2 * DEDUP_MOST || count > room || (room & (room - 1)) != 0 || (count > 0 && !room))
         in->bad = true;
     if (in->bad)
         return NULL;

@@ -224,8 +224,11 @@ static bool poll_once(Collector *collector, GError **error)
         json_decref(collector->cursor);
         collector->cursor = json_incref(poll.cursor);
     }
-    if (stored)
+    if (stored) {
         g_info("%d new messages", stored);
+        if (!db_plan_again(collector->db, error))
+            return false;
+    }
     collector->failures = 0;
     collector->stopped = false;
     int64_t pause = poll.next_ms ? poll.next_ms : collector->connector->poll_ms;

@@ -615,6 +615,8 @@ static bool sort_all(Core *core, bool *busy, GError **error)
         if (!sort_batch(brand, core->db, &worked, error))
             return false;
         *busy |= worked > 0;
+        if (worked && !db_plan_again(core->db, error))
+            return false;
         if (!watch_volume(brand, core->db, error))
             return false;
         if (brand->seq > brand->saved_seq &&

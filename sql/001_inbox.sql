@@ -310,6 +310,7 @@ create table inbox (
 create index inbox_waiting on inbox (brand_id, triage, waiting_since, conversation_id) where state = 'waiting' and incident_id is null;
 create index inbox_state on inbox (brand_id, state, waiting_since, conversation_id) where state in ('parked', 'snoozed');
 create index inbox_done on inbox (brand_id, done_at desc, conversation_id desc) where state = 'done';
+create index inbox_person on inbox (brand_id, person_id);
 create index inbox_claimed on inbox (brand_id, claimed_by) where claimed_by is not null;
 create index inbox_incident on inbox (brand_id, incident_id, waiting_since, conversation_id) where incident_id is not null;
 

@@ -31,6 +31,8 @@ struct Db {
     GPtrArray *listening;
     int next_statement;
     bool by_key;
+    int plans_made;
+    int64_t planned_at; /* monotonic microseconds */
 };
 
 struct DbResult {
@@ -463,6 +465,17 @@ bool db_ask_by_key(Db *db, GError **error)
         "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;"
         "set plan_cache_mode = force_generic_plan; set jit = off",
         error);
+}
+
+bool db_plan_again(Db *db, GError **error)
+{
+    enum { OFTEN_AT_FIRST = 20 };
+    int64_t now = g_get_monotonic_time();
+    if (db->plans_made >= OFTEN_AT_FIRST && now - db->planned_at < G_USEC_PER_SEC)
+        return true;
+    db->plans_made++;
+    db->planned_at = now;
+    return db_script(db, "discard plans", error);
 }
 
 bool db_reconnect(Db *db, GError **error)

@@ -73,6 +73,9 @@ bool db_is_alive(const Db *db);
 /* For a connection that asks by key alone: tells the planner so. The statistics of a table that has
  * just been filled would mislead it into reading all of it. Holds after db_reconnect too. */
 bool db_ask_by_key(Db *db, GError **error);
+/* To be called between transactions of such a connection: plans are made anew now and then, because one
+ * that was made while a table was nearly empty may use any index of it, and would be kept. */
+bool db_plan_again(Db *db, GError **error);
 
 DbResult *db_query_n(Db *db, GError **error, const char *sql, size_t count, const DbParam *params);
 #define db_query(db, error, sql, ...)                                                              \

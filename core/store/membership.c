@@ -261,8 +261,10 @@ static bool tag_conversations(Db *db, int64_t brand, int64_t incident, const GPt
             g_array_append_val(conversations, verdict->message->conversation);
     }
     return db_run(db, error,
-                  "update inbox set incident_id = $2, version = version + 1 where brand_id = $1"
-                  " and conversation_id = any($3) and incident_id is distinct from $2",
+                  "update inbox i set incident_id = $2, version = version + 1"
+                  " from (select distinct id from unnest($3::bigint[]) as t (id)) c"
+                  " where i.brand_id = $1 and i.conversation_id = c.id"
+                  " and i.incident_id is distinct from $2",
                   db_int(brand), db_int(incident), db_ints(conversations));
 }
 

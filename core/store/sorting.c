@@ -74,8 +74,11 @@ GPtrArray *sorting_take(Db *db, int64_t brand, int most, GArray *batches, GError
         return g_ptr_array_new_with_free_func((GDestroyNotify)incoming_free);
     g_autoptr(DbResult) result =
         db_query(db, error,
-                 "select " INCOMING_COLUMNS INCOMING_FROM
-                 " where m.brand_id = $1 and m.id = any($2::bigint[]) order by m.id",
+                 "select " INCOMING_COLUMNS " from unnest($2::bigint[]) as o (id)"
+                 " cross join lateral (select * from message where brand_id = $1 and id = o.id"
+                 "  offset 0) m"
+                 " left join author a on a.brand_id = $1 and a.id = m.author_id"
+                 " order by o.id",
                  db_int(brand), db_ints(ids));
     return result ? incoming_all(result) : NULL;
 }
@@ -342,29 +345,33 @@ bool sorting_own(Db *db, int64_t brand, const GPtrArray *own, GArray *incidents,
             "update inbox i set unanswered = 0, version = version + 1,"
             " state = case when d.then_done then 'done' else i.state end,"
             " done_at = case when d.then_done then clock_timestamp() else i.done_at end"
-            " from delivery d where d.brand_id = $1 and d.id = any($2::bigint[])"
-            " and d.update_id is null and i.brand_id = $1 and i.conversation_id = d.conversation_id"
+            " from unnest($2::bigint[]) as o (id) cross join lateral"
+            "  (select * from delivery where brand_id = $1 and id = o.id offset 0) d"
+            " where d.update_id is null and i.brand_id = $1 and i.conversation_id = d.conversation_id"
             " and (select received_at from message where brand_id = $1"
             "  and id = i.last_message_id) <= d.created_at",
             db_int(brand), db_ints(deliveries)) ||
         !db_run(
             db, error,
             "update inbox i set state = 'parked', unanswered = 0, version = version + 1"
-            " from delivery d join incident_update u on u.brand_id = $1 and u.id = d.update_id"
-            " where d.brand_id = $1 and d.id = any($2::bigint[])"
-            " and i.brand_id = $1 and i.incident_id = u.incident_id and i.person_id = d.person_id"
-            " and i.state in ('waiting', 'parked') and (select received_at from message where brand_id = $1"
-            "  and id = i.last_message_id) <= d.created_at",
+            " from unnest($2::bigint[]) as o (id) cross join lateral"
+            "  (select * from delivery where brand_id = $1 and id = o.id offset 0) d"
+            " join incident_update u on u.brand_id = $1 and u.id = d.update_id"
+            " where i.brand_id = $1 and i.person_id = d.person_id and i.incident_id = u.incident_id"
+            " and i.state in ('waiting', 'parked') and (select received_at from message"
+            "  where brand_id = $1 and id = i.last_message_id) <= d.created_at",
             db_int(brand), db_ints(deliveries)))
         return false;
     g_autoptr(DbResult) told = db_query(
         db, error,
         "with was as (select m.incident_id, m.person_id, m.told_at is null as fresh, u.id as update_id,"
         "   d.finished_at"
-        "  from delivery d join incident_update u on u.brand_id = $1 and u.id = d.update_id"
+        "  from unnest($2::bigint[]) as o (id) cross join lateral"
+        "   (select * from delivery where brand_id = $1 and id = o.id offset 0) d"
+        "  join incident_update u on u.brand_id = $1 and u.id = d.update_id"
         "  join member m on m.brand_id = $1 and m.incident_id = u.incident_id"
         "   and m.person_id = d.person_id"
-        "  where d.brand_id = $1 and d.id = any($2::bigint[]) and d.state = 'sent'),"
+        "  where d.state = 'sent'),"
         " now_told as (update member m set told_update_id = was.update_id,"
         "   told_at = coalesce(m.told_at, was.finished_at)"
         "  from was where m.brand_id = $1 and m.incident_id = was.incident_id"

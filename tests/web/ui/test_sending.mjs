@@ -129,7 +129,7 @@ test("a wave goes on: those not told yet get the last message, nobody else does"
         await until("all are told", () => fake.state.incidents[1].told === 148);
         assert.equal(made(fake, "POST", /updates$/)[0].body.to, "new");
         await page.locator(".facts", { hasText: "148" }).waitFor();
-        assert.equal(await page.getByText("new wait for the same answer").count(), 0);
+        await page.locator("main").getByText("new wait for the same answer").waitFor({ state: "detached" });
     }, { state });
 });
 
@@ -219,8 +219,7 @@ test("unknown waits for a person, who decides", () =>
     visit("/b/demo/deliveries?update=2&state=unknown", async (page, fake) => {
         await page.getByText("The network did not say whether it arrived").waitFor();
         await page.getByRole("button", { name: "It is there" }).click();
-        await page.waitForTimeout(300);
-        assert.equal(fake.state.deliveries.find((d) => d.id === "d2").state, "sent");
+        await until("it is marked as sent", () => fake.state.deliveries.find((d) => d.id === "d2").state === "sent");
     }));
 
 test("signing in: wrong is said, right leads where one wanted to go; out leads back", () => {

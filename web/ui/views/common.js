@@ -1,5 +1,5 @@
 /* The small parts every view is made of. */
-import { html, useEffect, useRef, useState } from "../lib.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";
 import { brand, now, say } from "../state.js";
 import { exact, moment, span, TONES } from "../words.js";
 
@@ -126,7 +126,8 @@ export function useTitle(name) {
 export const keymaps = [];
 /** @param {Record<string, (e: KeyboardEvent) => any>} map @param {any[]} deps */
 export function useKeys(map, deps) {
-    useEffect(() => {
+    /* at once with the drawing: a key pressed now means what is seen now */
+    useLayoutEffect(() => {
         keymaps.push(map);
         return () => void keymaps.splice(keymaps.indexOf(map), 1);
     }, deps);

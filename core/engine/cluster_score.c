@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#define RARE 0.02f /* share of messages below which a term says little about a cluster */
+
 const Settings cluster_settings = {
     .explains = 0.486,
     .grown = 1.5,
@@ -201,7 +203,7 @@ void cluster_profile(const Clusterer *c, const Cluster *cluster, Profile *profil
     profile->count = 0;
     for (uint32_t i = 0; i < cluster->counts.capacity; i++) {
         const Count *slot = &cluster->counts.slots[i];
-        if (slot->term == COUNT_NONE)
+        if (slot->term == COUNT_NONE || slot->count < RARE * cluster->size)
             continue;
         double p = MIN(1, slot->count / cluster->size);
         double gain = p * log(p / usual(c, slot->term, slot->count, cluster->size));

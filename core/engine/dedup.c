@@ -11,11 +11,12 @@
 #define GRAM 7           /* letters of the pieces by which texts are found */
 #define PIECES 10        /* pieces of a text that go into the index: those with the lowest hashes */
 #define MOST_TRIES 12    /* texts that are compared in full */
+#define CERTAIN 0.9      /* alike enough not to look further */
 #define BUCKET 8         /* texts that an index bucket knows: the latest */
 #define ALIKE 0.60       /* share of trigrams in both, of those in either */
 #define ALIKE_BUT_NUMBERS 0.75 /* the same where one text lacks a number of the other */
 #define CONTAINED 0.85         /* share of a cut text's trigrams in the other */
-#define TRIGRAM_BITS 14
+#define TRIGRAM_BITS 13
 
 typedef struct Entry {
     int64_t id, first; /* first: the first message of its group */
@@ -41,9 +42,9 @@ struct Dedup {
     int64_t now;
     /* scratch */
     GString *text, *numbers, *links;
-    uint64_t *seen; /* by trigram: the round it was last met in the new text */
-    uint64_t *met;  /* the same for the other text */
-    uint64_t round, fresh;
+    uint32_t *seen; /* by trigram: the round it was last met in the new text */
+    uint32_t *met;  /* the same for the other text */
+    uint32_t round, fresh;
 };
 
 static Entry *entry_of(const Dedup *d, uint32_t number)
@@ -106,8 +107,8 @@ Dedup *dedup_new(void)
     d->text = g_string_sized_new(KEPT);
     d->numbers = g_string_sized_new(64);
     d->links = g_string_sized_new(64);
-    d->seen = g_new0(uint64_t, 1 << TRIGRAM_BITS);
-    d->met = g_new0(uint64_t, 1 << TRIGRAM_BITS);
+    d->seen = g_new0(uint32_t, 1 << TRIGRAM_BITS);
+    d->met = g_new0(uint32_t, 1 << TRIGRAM_BITS);
     return d;
 }
 
@@ -227,7 +228,7 @@ static inline uint32_t trigram_at(const char *text, gsize i)
 }
 
 /* Marks the trigrams of a text in `table`; gives how many there are. */
-static uint16_t mark(const char *text, gsize length, uint64_t *table, uint64_t round)
+static uint16_t mark(const char *text, gsize length, uint32_t *table, uint32_t round)
 {
     uint16_t count = 0;
     for (gsize i = 0; i + 2 < length; i++) {
@@ -431,7 +432,7 @@ static const Entry *find(Dedup *d, const Entry *fresh)
                  (leads[i].pieces == leads[next].pieces &&
                   leads[i].number - d->begin > leads[next].number - d->begin)))
                 next = i;
-        if (next < 0)
+        if (next < 0 || (best && leads[next].pieces < 2) || most > CERTAIN)
             break;
         leads[next].pieces = 0;
         const Entry *entry = entry_of(d, leads[next].number);
@@ -480,6 +481,11 @@ void dedup_take(Dedup *d, const Normalised *n, int64_t id, int64_t at, int64_t p
     read_message(d, n, &fresh);
     if (n->tokens->len == 0)
         return;
+    if (d->round > UINT32_MAX - 2 * MOST_TRIES) { /* once in a hundred million messages */
+        memset(d->seen, 0, sizeof *d->seen << TRIGRAM_BITS);
+        memset(d->met, 0, sizeof *d->met << TRIGRAM_BITS);
+        d->round = 0;
+    }
     d->fresh = ++d->round;
     fresh.trigrams = mark(fresh.text, fresh.length, d->seen, d->fresh);
     const Entry *found = find(d, &fresh);

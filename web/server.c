@@ -455,7 +455,7 @@ bool server_parse_listen(const char *listen, char **host, uint16_t *port, GError
 static int open_socket(const char *listen_at, char **bound, GError **error)
 {
     g_autofree char *host = NULL;
-    uint16_t port;
+    uint16_t port = 0;
     if (!server_parse_listen(listen_at, &host, &port, error))
         return -1;
     g_autofree char *service = g_strdup_printf("%u", port);

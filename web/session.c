@@ -195,7 +195,8 @@ static json_t *sign_in(Request *request, GError **error)
     }
     g_clear_error(&local);
     bool known = user && !user->disabled;
-    if (!session_check_password(known ? user->password_hash : NULL, password, &local)) {
+    bool good = session_check_password(known ? user->password_hash : NULL, password, &local);
+    if (!good || !user) {
         request->status = 401;
         /* What was not looked at is no wrong password. */
         if (!g_error_matches(local, BW_ERROR, BW_ERROR_DENIED))

@@ -23,6 +23,8 @@ enum {
     IDLE_S = 60,
     HEADERS_MAX = 16 * 1024, /* of one call, with its query */
     CALLS_WAITING_MAX = 1000,
+    UPLOADS_MAX = 256 << 20, /* bytes of bodies in memory, of all calls together */
+    LAST_WORDS_MS = 2000,
     TRIES = 3, /* of a call whose transaction the database gave up */
 };
 
@@ -35,6 +37,7 @@ struct Server {
     GMutex mutex; /* of what follows */
     bool stopping;
     ServerFigures figures;
+    gint uploads; /* bytes, atomic */
 };
 
 static const Route *const tables[] = {
@@ -48,7 +51,7 @@ typedef struct Call {
     Request request;
     GByteArray *upload;
     char *address;
-    bool too_big, absurd, wrong_method, given;
+    bool too_big, absurd, crowded, wrong_method, given;
     struct MHD_Response *response;
     unsigned status;
 } Call;
@@ -337,6 +340,7 @@ static void end_call(G_GNUC_UNUSED void *user, G_GNUC_UNUSED struct MHD_Connecti
     request_clear(&call->request);
     if (call->response)
         MHD_destroy_response(call->response);
+    g_atomic_int_add(&call->server->uploads, -(gint)call->upload->len);
     g_byte_array_unref(call->upload);
     g_free(call->address);
     g_free(call);
@@ -387,6 +391,16 @@ static bool give_to_worker(Call *call)
     return true;
 }
 
+static void take_upload(Call *call, const char *bytes, size_t size)
+{
+    call->too_big = call->too_big || call->upload->len + size > REQUEST_BODY_MAX;
+    if (call->too_big || call->crowded)
+        return;
+    gint all = g_atomic_int_add(&call->server->uploads, (gint)size) + (gint)size;
+    g_byte_array_append(call->upload, (const guint8 *)bytes, (guint)size);
+    call->crowded = all > UPLOADS_MAX;
+}
+
 static enum MHD_Result access_handler(void *user, struct MHD_Connection *connection,
                                       const char *url, const char *method,
                                       G_GNUC_UNUSED const char *version, const char *upload,
@@ -405,9 +419,7 @@ static enum MHD_Result access_handler(void *user, struct MHD_Connection *connect
         return answer(call);
     }
     if (*upload_size) {
-        call->too_big = call->too_big || call->upload->len + *upload_size > REQUEST_BODY_MAX;
-        if (!call->too_big)
-            g_byte_array_append(call->upload, (const guint8 *)upload, (guint)*upload_size);
+        take_upload(call, upload, *upload_size);
         *upload_size = 0;
         return MHD_YES;
     }
@@ -420,7 +432,7 @@ static enum MHD_Result access_handler(void *user, struct MHD_Connection *connect
     }
     if (!call->request.route)
         return answer_page(call, url);
-    if (give_to_worker(call))
+    if (!call->crowded && give_to_worker(call))
         return MHD_YES;
     count_answer(server, 503, 0);
     set_error(call, 503, "The server is too busy or stopping: try again in a moment.");
@@ -542,6 +554,10 @@ void server_stop(Server *server)
     server->stopping = true;
     g_mutex_unlock(&server->mutex);
     hub_stop(server->hub);
+    /* Each stream's last chunk is written before the sockets close; who does not read is not waited
+     * for. */
+    for (int i = 0; i < LAST_WORDS_MS / 10 && hub_streams(server->hub); i++)
+        g_usleep(10000);
     g_thread_pool_free(server->workers, FALSE, TRUE);
     if (server->daemon)
         MHD_stop_daemon(server->daemon);

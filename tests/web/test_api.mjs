@@ -2,10 +2,14 @@
 import { test, before, after } from 'node:test'
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { startPostgres } from '../lib/postgres.mjs'
 import { until } from '../lib/wait.mjs'
 import { sql, PASSWORD } from './fixture.mjs'
-import { addUser, breakwater, call, client, closeEvents, events, signIn, startWeb } from './server.mjs'
+import { addUser, breakwater, call, client, closeEvents, events, program, signIn, startWeb } from './server.mjs'
 
 let pg, web, port, boss, agent, comms, reader, stranger
 const B = '/api/b/acme'
@@ -497,6 +501,28 @@ test('a stream ends when its session does', async () => {
     assert.equal((await leaving.del('/api/session')).status, 204)
     assert.equal((await leaving.get('/api/session')).status, 401)
     assert.equal(await Promise.race([stream.end, new Promise(resolve => setTimeout(resolve, 20000, 'still open'))]), 'clean')
+})
+
+test('nothing of a stopped update is taken, also while its rows are still being marked', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'bw-play-'))
+    writeFileSync(join(dir, 'in.jsonl'), '')
+    const settings = JSON.stringify({ file: join(dir, 'in.jsonl'), out: join(dir, 'out.jsonl') })
+    pg.sql(`insert into channel (brand_id, id, kind, name, settings) values (1, 9, 'replay', 'Play', '${settings}');
+        insert into incident_update (brand_id, id, incident_id, texts, fields, fallback, token, recipients, send_at, stopped_at)
+            values (1, 900, 8, '{}', '{}', 'de', 'token-900', 2, now(), now()), (1, 901, 8, '{}', '{}', 'de', 'token-901', 1, now(), null);
+        insert into delivery (brand_id, id, update_id, channel_id, conversation_id, person_id, message_id, visibility, lang, body, state, send_at)
+            select 1, 9000 + n, case when n < 3 then 900 else 901 end, 9, n, n, n, 'public', 'de', 'x' || n, 'queued', now() from generate_series(1, 3) n`)
+    const collector = spawn(program, ['collect', '--id', '1', '9'], { env: { ...process.env, DATABASE_URL: pg.url }, stdio: 'ignore' })
+    try {
+        await until('the other update is not sent', () => pg.sql('select state from delivery where id = 9003') === 'sent')
+        assert.equal(pg.sql('select distinct state, attempts from delivery where id in (9001, 9002)'), 'queued\t0')
+        pg.sql('update incident_update set stopped_at = null where id = 900; notify outbox, \'1 9\'')
+        await until('it does not go on', () => pg.sql("select count(*) from delivery where id > 9000 and state = 'sent'") === '3')
+    } finally {
+        collector.kill()
+        await once(collector, 'exit')
+        rmSync(dir, { recursive: true })
+    }
 })
 
 test('health: alive, ready, figures', async () => {

@@ -139,8 +139,10 @@ static bool connect_imap(Email *email, GError **error)
 {
     if (email->imap && imap_is_lost(email->imap))
         g_clear_pointer(&email->imap, imap_free);
-    if (!email->imap)
+    if (!email->imap) {
         email->imap = imap_open(&email->imap_settings, error);
+        email->swept = false;
+    }
     return email->imap != NULL;
 }
 

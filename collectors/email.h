@@ -17,6 +17,7 @@ typedef struct Email {
     int since_days, settle_s;
     int wake; /* an eventfd: readable when news are known already */
     bool idle_works;
+    bool swept;          /* on this connection: copies that an earlier one could not move */
     GHashTable *trouble; /* uid -> failed fetches */
     GHashTable *probes;  /* the X-Breakwater-Id of mails to ourselves: sent, or that have come */
     int64_t latest_own;  /* the newest date of a copy that has come */

@@ -11,6 +11,7 @@ enum {
     WHOLE_BYTES = 25 * 1024 * 1024, /* larger mails are read in part */
     PART_BYTES = 1024 * 1024,
     RAW_BYTES = 1024 * 1024,
+    HEADER_BYTES = 64 * 1024,
     POLL_BYTES = 32 * 1024 * 1024,
     POLL_MAILS = 100,
     MOST_REFUSED = 3, /* a mail that the server would not give out so often goes to quarantine */
@@ -304,7 +305,33 @@ static bool read_new(Email *email, Position *position, Poll *poll, Chores *chore
     return true;
 }
 
-/* Cosmetics: what fails here is tried for the next copy again, and nothing depends on it. */
+/* What an earlier connection had read but could not move before it broke, or before we were ended.
+ */
+static void sweep(Email *email, const Position *position, Chores *chores)
+{
+    if (email->swept || imap_is_lost(email->imap))
+        return;
+    g_autoptr(GArray) uids = imap_search_header(email->imap, "X-Breakwater-Id", "",
+                                                position->at - RESCAN_S * SECOND, NULL);
+    email->swept = uids != NULL;
+    for (guint i = 0; uids && i < uids->len && !imap_is_lost(email->imap); i++) {
+        uint32_t uid = g_array_index(uids, uint32_t, i);
+        g_autoptr(GBytes) bytes =
+            uid <= position->last_uid ? imap_fetch(email->imap, uid, HEADER_BYTES, NULL) : NULL;
+        if (!bytes)
+            continue;
+        gsize size;
+        const void *data = g_bytes_get_data(bytes, &size);
+        g_autoptr(Mail) mail = mime_read(data, size, email->own, NULL);
+        if (mail && mail->own && email_is_own_mark(email, mail->breakwater_id))
+            g_array_append_val(g_str_has_prefix(mail->breakwater_id, EMAIL_PROBE) ? chores->drop
+                                                                                  : chores->move,
+                               uid);
+    }
+}
+
+/* What fails here is done by the next connection; nothing but the look of the mailbox depends on
+ * it. */
 static void do_chores(Email *email, const Chores *chores)
 {
     if (chores->move->len && !imap_is_lost(email->imap))
@@ -324,6 +351,7 @@ static bool poll_folder(Email *email, const json_t *cursor, Poll *poll, GError *
     Chores chores = {g_array_new(FALSE, FALSE, sizeof(uint32_t)),
                      g_array_new(FALSE, FALSE, sizeof(uint32_t))};
     uint32_t before = position.last_uid;
+    sweep(email, &position, &chores);
     bool read = read_new(email, &position, poll, &chores, error);
     if (read)
         do_chores(email, &chores);

@@ -390,6 +390,23 @@ test('what became of a mail in doubt', { skip }, async () => {
     assert.equal((await away.findSent({ ...stuck, attempt_at: (Date.now() - 1000000) * 1000 })).found, 'unclear')
 })
 
+test('a copy that was read but not moved is moved by the next connection', { skip }, async () => {
+    for (const address of [OWN, number(1)]) await empty(address)
+    await write(number(1), 'x', 'y')
+    await arrived(OWN, 1)
+    const drive = await open()
+    const { messages } = await pollAll(drive)
+    await drive.send(outgoing(messages[0], { delivery: 40 }))
+    await arrived(OWN, 2)
+    /* as if that poll had stored it and then been ended */
+    const { cursor } = await pollAll(await open({ sent_folder: 'a/b/\\"c\u0001' }))
+    assert.equal((await readMailbox(mail, OWN)).length, 2)
+    assert.deepEqual((await pollAll(await open(), cursor)).messages, [])
+    assert.equal((await arrived(OWN, 1, 'Sent')).length, 1)
+    const left = await readMailbox(mail, OWN)
+    assert.deepEqual(left.map(each => each.subject), ['x'])
+})
+
 test('nobody can pretend that we have answered', { skip }, async () => {
     for (const address of [OWN, number(1)]) await empty(address)
     await write(number(1), 'x', 'y')

@@ -136,6 +136,7 @@ typedef struct Batch {
     GArray *queue;     /* intake rows */
     GArray *incidents; /* whose numbers changed */
     GHashTable *links; /* cluster -> open incident */
+    bool links_moved;  /* they have to be read again */
 } Batch;
 
 static void batch_clear(Batch *batch)
@@ -249,6 +250,7 @@ static bool on_suspect(BrandCore *brand, Db *db, Batch *batch, const PipelineEve
               brand->id, incident, event->people);
     mark_counted(batch, event->cluster);
     changed(batch, incident);
+    batch->links_moved = true;
     return true;
 }
 
@@ -261,6 +263,7 @@ static bool join_incidents(BrandCore *brand, Db *db, Batch *batch, const Pipelin
     if (!from && !into)
         return true;
     changed(batch, into ? *into : *from);
+    batch->links_moved = true;
     if (from && into) {
         if (*from == *into)
             return true;
@@ -293,6 +296,9 @@ static bool follow_events(BrandCore *brand, Db *db, Batch *batch, GError **error
                                                   : on_suspect(brand, db, batch, event, error);
         if (!good)
             return false;
+        if (!batch->links_moved)
+            continue;
+        batch->links_moved = false;
         g_clear_pointer(&batch->links, g_hash_table_unref);
         batch->links = sorting_links(db, brand->id, error);
         if (!batch->links)

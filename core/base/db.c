@@ -463,7 +463,8 @@ bool db_ask_by_key(Db *db, GError **error)
     return db_script(
         db,
         "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;"
-        "set plan_cache_mode = force_generic_plan; set jit = off",
+        "set enable_bitmapscan = off; set enable_material = off;"
+                     "set plan_cache_mode = force_generic_plan; set jit = off",
         error);
 }
 

@@ -396,6 +396,7 @@ char **local_postgres_argv(const Local *local, const char *bin)
         "shared_buffers=256MB",
         "max_wal_size=4GB",
         "wal_compression=lz4",
+        "autovacuum_naptime=5s", /* a table that fills soon has statistics */
         "logging_collector=off",
         "log_min_messages=fatal",
         "log_line_prefix=%t postgresql %q%a: ",

@@ -260,12 +260,24 @@ static bool tag_conversations(Db *db, int64_t brand, int64_t incident, const GPt
         if (verdict->incident)
             g_array_append_val(conversations, verdict->message->conversation);
     }
-    return db_run(db, error,
-                  "update inbox i set incident_id = $2, version = version + 1"
-                  " from (select distinct id from unnest($3::bigint[]) as t (id)) c"
-                  " where i.brand_id = $1 and i.conversation_id = c.id"
-                  " and i.incident_id is distinct from $2",
-                  db_int(brand), db_int(incident), db_ints(conversations));
+    /* most of a new incident's conversations come with this very batch and have no row yet */
+    g_autoptr(DbResult) there =
+        db_query(db, error,
+                 "select distinct i.conversation_id from unnest($3::bigint[]) as t (id)"
+                 " cross join lateral (select conversation_id from inbox where brand_id = $1"
+                 "  and conversation_id = t.id and incident_id is distinct from $2 offset 0) i",
+                 db_int(brand), db_int(incident), db_ints(conversations));
+    if (!there)
+        return false;
+    g_array_set_size(conversations, 0);
+    for (int i = 0; i < db_rows(there); i++) {
+        int64_t id = db_get_int(db_row(there, i), "conversation_id");
+        g_array_append_val(conversations, id);
+    }
+    return !conversations->len || db_run(db, error,
+                                         "update inbox set incident_id = $2, version = version + 1"
+                                         " where brand_id = $1 and conversation_id = any($3)",
+                                         db_int(brand), db_int(incident), db_ints(conversations));
 }
 
 /* A person and the five minutes they wrote in, as a key of a set. */

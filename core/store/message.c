@@ -150,6 +150,21 @@ static GArray *new_ids(Db *db, const char *table, guint count, GError **error)
     return ids;
 }
 
+static void learn_authors(MessageWriter *writer, DbResult *result)
+{
+    for (int i = 0; i < db_rows(result); i++) {
+        DbRow row = db_row(result, i);
+        Known *known = g_new(Known, 1);
+        known->id = db_get_int(row, "id");
+        known->label =
+            g_str_hash(db_get_text(row, "handle")) * 31 + g_str_hash(db_get_text(row, "name"));
+        g_hash_table_replace(
+            writer->authors,
+            g_strconcat(db_get_text(row, "network"), "\n", db_get_text(row, "external_id"), NULL),
+            known);
+    }
+}
+
 static bool add_authors(MessageWriter *writer, const GPtrArray *fresh, GError **error)
 {
     g_autoptr(GPtrArray) networks = g_ptr_array_new(), externals = g_ptr_array_new();
@@ -164,33 +179,31 @@ static bool add_authors(MessageWriter *writer, const GPtrArray *fresh, GError **
     g_autoptr(GArray) ids = new_ids(writer->db, "author", fresh->len, error);
     if (!ids)
         return false;
-    g_autoptr(DbResult) result = db_query(
+    g_autoptr(DbResult) made =
+        db_query(writer->db, error,
+                 "insert into author (brand_id, id, network, external_id, handle, name, person_id)"
+                 " select $1, id, network, external_id, handle, name, id"
+                 " from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[])"
+                 "  as o (id, network, external_id, handle, name)"
+                 " on conflict (brand_id, network, external_id) do nothing"
+                 " returning id, network, external_id, handle, name",
+                 db_int(writer->brand), db_ints(ids), db_texts(networks), db_texts(externals),
+                 db_texts(handles), db_texts(names));
+    if (!made)
+        return false;
+    learn_authors(writer, made);
+    if (db_rows(made) == (int)fresh->len)
+        return true;
+    g_autoptr(DbResult) known = db_query(
         writer->db, error,
-        "with offered as (select * from unnest($2::bigint[], $3::text[], $4::text[], $5::text[],"
-        "  $6::text[]) as o (id, network, external_id, handle, name)),"
-        " made as (insert into author (brand_id, id, network, external_id, handle, name, person_id)"
-        "  select $1, id, network, external_id, handle, name, id from offered"
-        "  on conflict (brand_id, network, external_id) do nothing"
-        "  returning id, network, external_id, handle, name)"
-        " select * from made union all"
-        " select a.id, a.network, a.external_id, a.handle, a.name from offered o cross join lateral"
+        "select a.id, a.network, a.external_id, a.handle, a.name"
+        " from unnest($2::text[], $3::text[]) as o (network, external_id) cross join lateral"
         "  (select * from author a where a.brand_id = $1 and a.network = o.network"
         "   and a.external_id = o.external_id limit 1) a",
-        db_int(writer->brand), db_ints(ids), db_texts(networks), db_texts(externals),
-        db_texts(handles), db_texts(names));
-    if (!result)
+        db_int(writer->brand), db_texts(networks), db_texts(externals));
+    if (!known)
         return false;
-    for (int i = 0; i < db_rows(result); i++) {
-        DbRow row = db_row(result, i);
-        Known *known = g_new(Known, 1);
-        known->id = db_get_int(row, "id");
-        known->label =
-            g_str_hash(db_get_text(row, "handle")) * 31 + g_str_hash(db_get_text(row, "name"));
-        g_hash_table_replace(
-            writer->authors,
-            g_strconcat(db_get_text(row, "network"), "\n", db_get_text(row, "external_id"), NULL),
-            known);
-    }
+    learn_authors(writer, known);
     return true;
 }
 
@@ -243,6 +256,17 @@ static char *conversation_key(int64_t author, const char *thread)
     return g_strdup_printf("%" G_GINT64_FORMAT "\n%s", author, thread);
 }
 
+static void learn_conversations(MessageWriter *writer, DbResult *result)
+{
+    for (int i = 0; i < db_rows(result); i++) {
+        DbRow row = db_row(result, i);
+        g_hash_table_replace(
+            writer->conversations,
+            conversation_key(db_get_int(row, "author_id"), db_get_text(row, "thread")),
+            box(db_get_int(row, "id")));
+    }
+}
+
 static bool find_conversations(MessageWriter *writer, const GPtrArray *messages, GError **error)
 {
     g_autoptr(GPtrArray) threads = g_ptr_array_new();
@@ -263,29 +287,30 @@ static bool find_conversations(MessageWriter *writer, const GPtrArray *messages,
     g_autoptr(GArray) ids = new_ids(writer->db, "conversation", threads->len, error);
     if (!ids)
         return false;
-    g_autoptr(DbResult) result =
+    g_autoptr(DbResult) made =
         db_query(writer->db, error,
-                 "with offered as (select * from unnest($3::bigint[], $4::bigint[], $5::text[])"
-                 "  as o (id, author_id, thread)),"
-                 " made as (insert into conversation (brand_id, id, channel_id, author_id, thread)"
-                 "  select $1, id, $2, author_id, thread from offered"
-                 "  on conflict (brand_id, channel_id, thread, author_id) do nothing"
-                 "  returning id, author_id, thread)"
-                 " select * from made union all"
-                 " select c.id, c.author_id, c.thread from offered o cross join lateral"
-                 "  (select * from conversation c where c.brand_id = $1 and c.channel_id = $2"
-                 "   and c.thread = o.thread and c.author_id = o.author_id limit 1) c",
+                 "insert into conversation (brand_id, id, channel_id, author_id, thread)"
+                 " select $1, id, $2, author_id, thread"
+                 " from unnest($3::bigint[], $4::bigint[], $5::text[]) as o (id, author_id, thread)"
+                 " on conflict (brand_id, channel_id, thread, author_id) do nothing"
+                 " returning id, author_id, thread",
                  db_int(writer->brand), db_int(writer->channel), db_ints(ids), db_ints(authors),
                  db_texts(threads));
-    if (!result)
+    if (!made)
         return false;
-    for (int i = 0; i < db_rows(result); i++) {
-        DbRow row = db_row(result, i);
-        g_hash_table_replace(
-            writer->conversations,
-            conversation_key(db_get_int(row, "author_id"), db_get_text(row, "thread")),
-            box(db_get_int(row, "id")));
-    }
+    learn_conversations(writer, made);
+    if (db_rows(made) == (int)threads->len)
+        return true;
+    g_autoptr(DbResult) known = db_query(
+        writer->db, error,
+        "select c.id, c.author_id, c.thread"
+        " from unnest($3::bigint[], $4::text[]) as o (author_id, thread) cross join lateral"
+        "  (select * from conversation c where c.brand_id = $1 and c.channel_id = $2"
+        "   and c.thread = o.thread and c.author_id = o.author_id limit 1) c",
+        db_int(writer->brand), db_int(writer->channel), db_ints(authors), db_texts(threads));
+    if (!known)
+        return false;
+    learn_conversations(writer, known);
     return true;
 }
 

@@ -464,7 +464,7 @@ bool db_ask_by_key(Db *db, GError **error)
         db,
         "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;"
         "set enable_bitmapscan = off; set enable_material = off;"
-                     "set plan_cache_mode = force_generic_plan; set jit = off",
+        "set plan_cache_mode = force_generic_plan; set jit = off",
         error);
 }
 
@@ -643,20 +643,19 @@ void db_copy_time(DbCopy *copy, int64_t us)
         put32(copy->buffer, -1);
 }
 
-void db_copy_real4(DbCopy *copy, double value)
-{
-    float narrow = (float)value;
-    int32_t bits;
-    memcpy(&bits, &narrow, 4);
-    put32(copy->buffer, 4);
-    put32(copy->buffer, bits);
-}
-
 void db_copy_text(DbCopy *copy, const char *text)
 {
     size_t size = text ? strlen(text) : 0;
     put32(copy->buffer, text ? (int32_t)size : -1);
     g_byte_array_append(copy->buffer, (const guint8 *)text, (guint)size);
+}
+
+void db_copy_json(DbCopy *copy, const char *json)
+{
+    size_t size = json ? strlen(json) : 0;
+    put32(copy->buffer, json ? (int32_t)size + 1 : -1);
+    g_byte_array_append(copy->buffer, (const guint8 *)"\1", json ? 1 : 0);
+    g_byte_array_append(copy->buffer, (const guint8 *)json, (guint)size);
 }
 
 bool db_copy_end(DbCopy *copy, GError **error)

@@ -73,8 +73,8 @@ bool db_is_alive(const Db *db);
 /* For a connection that asks by key alone: tells the planner so. The statistics of a table that has
  * just been filled would mislead it into reading all of it. Holds after db_reconnect too. */
 bool db_ask_by_key(Db *db, GError **error);
-/* To be called between transactions of such a connection: plans are made anew now and then, because one
- * that was made while a table was nearly empty may use any index of it, and would be kept. */
+/* To be called between transactions of such a connection: plans are made anew now and then, because
+ * one that was made while a table was nearly empty may use any index of it, and would be kept. */
 bool db_plan_again(Db *db, GError **error);
 
 DbResult *db_query_n(Db *db, GError **error, const char *sql, size_t count, const DbParam *params);
@@ -102,9 +102,9 @@ void db_copy_row(DbCopy *copy, int columns);
 void db_copy_int(DbCopy *copy, int64_t value);
 void db_copy_id(DbCopy *copy, int64_t value); /* null for 0 */
 void db_copy_bool(DbCopy *copy, bool value);
-void db_copy_time(DbCopy *copy, int64_t us); /* null for 0 */
-void db_copy_real4(DbCopy *copy, double value);
+void db_copy_time(DbCopy *copy, int64_t us);       /* null for 0 */
 void db_copy_text(DbCopy *copy, const char *text); /* null for NULL */
+void db_copy_json(DbCopy *copy, const char *json); /* jsonb, null for NULL */
 /* Ends it (and frees copy): CONFLICT when a unique key was violated. */
 bool db_copy_end(DbCopy *copy, GError **error);
 

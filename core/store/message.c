@@ -2,7 +2,11 @@
 
 #include <string.h>
 
-enum { MOST_CHARACTERS = 100000, MOST_REMEMBERED = 200000 };
+enum {
+    MOST_CHARACTERS = 100000,
+    MOST_REMEMBERED = 200000,
+    BULK = 100, /* so many at once are taken for new until the table says otherwise */
+};
 
 Message *message_new(void)
 {
@@ -411,6 +415,175 @@ static bool insert(MessageWriter *writer, Columns *columns, GArray *made, GError
     return true;
 }
 
+/* ---- many at once ---- */
+
+/* Bulk: a batch of a rush is new as a rule, so it goes in by COPY, which is half as dear as looking
+ * first. A unique key that objects undoes it, and the careful way is taken instead. */
+
+static bool bulk_authors(MessageWriter *writer, const GPtrArray *messages, GError **error)
+{
+    g_autoptr(GPtrArray) fresh = g_ptr_array_new();
+    for (guint i = 0; i < messages->len; i++) {
+        const Message *message = messages->pdata[i];
+        char *key = author_key(writer, message);
+        if (g_hash_table_contains(writer->authors, key)) {
+            g_free(key);
+            continue;
+        }
+        Known *known = g_new0(Known, 1);
+        known->label = label_of(message);
+        g_hash_table_insert(writer->authors, key, known);
+        g_ptr_array_add(fresh, (void *)message);
+    }
+    g_autoptr(GArray) ids = new_ids(writer->db, "author", fresh->len, error);
+    DbCopy *copy = ids ? db_copy_begin(writer->db,
+                                       "author (brand_id, id, network, external_id, handle, name,"
+                                       " person_id)",
+                                       error)
+                       : NULL;
+    if (!copy)
+        return false;
+    for (guint i = 0; i < fresh->len; i++) {
+        const Message *message = fresh->pdata[i];
+        int64_t id = g_array_index(ids, int64_t, i);
+        g_autofree char *key = author_key(writer, message);
+        ((Known *)g_hash_table_lookup(writer->authors, key))->id = id;
+        db_copy_row(copy, 7);
+        db_copy_int(copy, writer->brand);
+        db_copy_int(copy, id);
+        db_copy_text(copy, network_of(writer, message));
+        db_copy_text(copy, message->author_id);
+        db_copy_text(copy, or_empty(message->author_handle));
+        db_copy_text(copy, or_empty(message->author_name));
+        db_copy_int(copy, id);
+    }
+    return db_copy_end(copy, error);
+}
+
+static bool bulk_conversations(MessageWriter *writer, const GPtrArray *messages, GError **error)
+{
+    g_autoptr(GPtrArray) fresh = g_ptr_array_new();
+    for (guint i = 0; i < messages->len; i++) {
+        const Message *message = messages->pdata[i];
+        char *key = conversation_key(author_of(writer, message), message->thread);
+        if (g_hash_table_contains(writer->conversations, key)) {
+            g_free(key);
+            continue;
+        }
+        g_hash_table_insert(writer->conversations, key, box(0));
+        g_ptr_array_add(fresh, (void *)message);
+    }
+    g_autoptr(GArray) ids = new_ids(writer->db, "conversation", fresh->len, error);
+    DbCopy *copy =
+        ids ? db_copy_begin(writer->db,
+                            "conversation (brand_id, id, channel_id, author_id, thread)", error)
+            : NULL;
+    if (!copy)
+        return false;
+    for (guint i = 0; i < fresh->len; i++) {
+        const Message *message = fresh->pdata[i];
+        int64_t id = g_array_index(ids, int64_t, i), author = author_of(writer, message);
+        g_autofree char *key = conversation_key(author, message->thread);
+        *(int64_t *)g_hash_table_lookup(writer->conversations, key) = id;
+        db_copy_row(copy, 5);
+        db_copy_int(copy, writer->brand);
+        db_copy_int(copy, id);
+        db_copy_int(copy, writer->channel);
+        db_copy_int(copy, author);
+        db_copy_text(copy, message->thread);
+    }
+    return db_copy_end(copy, error);
+}
+
+static bool bulk_messages(MessageWriter *writer, const GPtrArray *messages, GArray *made,
+                          GError **error)
+{
+    g_autoptr(GArray) ids = new_ids(writer->db, "message", messages->len, error);
+    DbCopy *copy =
+        ids ? db_copy_begin(writer->db,
+                            "message (brand_id, channel_id, id, conversation_id, author_id,"
+                            " external_id, inbound, automatic, visibility, network, lang, subject,"
+                            " body, rest, permalink, parent, extra, sent_at)",
+                            error)
+            : NULL;
+    if (!copy)
+        return false;
+    for (guint i = 0; i < messages->len; i++) {
+        const Message *message = messages->pdata[i];
+        int64_t author = author_of(writer, message);
+        g_autofree char *key = conversation_key(author, message->thread);
+        g_autofree char *extra = message->extra ? json_dumps(message->extra, JSON_COMPACT) : NULL;
+        db_copy_row(copy, 18);
+        db_copy_int(copy, writer->brand);
+        db_copy_int(copy, writer->channel);
+        db_copy_int(copy, g_array_index(ids, int64_t, i));
+        db_copy_int(copy, *(int64_t *)g_hash_table_lookup(writer->conversations, key));
+        db_copy_id(copy, message->outbound ? 0 : author);
+        db_copy_text(copy, message->external_id);
+        db_copy_bool(copy, !message->outbound);
+        db_copy_text(copy, message->automatic);
+        db_copy_text(copy, message->direct ? "direct" : "public");
+        db_copy_text(copy, network_of(writer, message));
+        db_copy_text(copy, message->lang);
+        db_copy_text(copy, message->subject);
+        db_copy_text(copy, message->body);
+        db_copy_text(copy, message->rest);
+        db_copy_text(copy, message->permalink);
+        db_copy_text(copy, message->parent);
+        db_copy_json(copy, extra);
+        db_copy_time(copy, message->sent_at);
+    }
+    if (!db_copy_end(copy, error))
+        return false;
+    g_array_append_vals(made, ids->data, ids->len);
+    return true;
+}
+
+/* CONFLICT: something of it is known, nothing was written. */
+static bool write_bulk(MessageWriter *writer, const GPtrArray *messages, GArray *made,
+                       GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    if (!db_script(writer->db, "savepoint bulk", error))
+        return false;
+    if (bulk_authors(writer, messages, &problem) &&
+        bulk_conversations(writer, messages, &problem) &&
+        bulk_messages(writer, messages, made, &problem))
+        return db_script(writer->db, "release savepoint bulk", error);
+    message_writer_reset(writer);
+    if (g_error_matches(problem, BW_ERROR, BW_ERROR_CONFLICT) &&
+        !db_script(writer->db, "rollback to savepoint bulk", error))
+        return false;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return false;
+}
+
+static bool write_carefully(MessageWriter *writer, const GPtrArray *messages, GArray *made,
+                            GError **error)
+{
+    if (!find_authors(writer, messages, error) || !find_conversations(writer, messages, error))
+        return false;
+    g_auto(Columns) columns = {0};
+    columns_init(&columns, messages->len);
+    for (guint i = 0; i < messages->len; i++)
+        columns_add(&columns, writer, messages->pdata[i]);
+    return insert(writer, &columns, made, error);
+}
+
+static bool write_all(MessageWriter *writer, const GPtrArray *messages, GArray *made,
+                      GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    if (messages->len < BULK)
+        return write_carefully(writer, messages, made, error);
+    if (write_bulk(writer, messages, made, &problem))
+        return true;
+    if (g_error_matches(problem, BW_ERROR, BW_ERROR_CONFLICT))
+        return write_carefully(writer, messages, made, error);
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return false;
+}
+
 bool message_write(MessageWriter *writer, const GPtrArray *messages, int *stored, GError **error)
 {
     *stored = 0;
@@ -419,14 +592,8 @@ bool message_write(MessageWriter *writer, const GPtrArray *messages, int *stored
     if (g_hash_table_size(writer->authors) > MOST_REMEMBERED ||
         g_hash_table_size(writer->conversations) > MOST_REMEMBERED)
         message_writer_reset(writer);
-    if (!find_authors(writer, messages, error) || !find_conversations(writer, messages, error))
-        return false;
-    g_auto(Columns) columns = {0};
-    columns_init(&columns, messages->len);
-    for (guint i = 0; i < messages->len; i++)
-        columns_add(&columns, writer, messages->pdata[i]);
     g_autoptr(GArray) made = g_array_new(FALSE, FALSE, sizeof(int64_t));
-    if (!insert(writer, &columns, made, error))
+    if (!write_all(writer, messages, made, error))
         return false;
     *stored = (int)made->len;
     return !made->len ||

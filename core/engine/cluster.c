@@ -151,8 +151,9 @@ char **clusterer_terms(const Clusterer *c, int64_t id, int most)
     if (place != NOWHERE) {
         Profile profile;
         cluster_profile(c, &c->all[place], &profile);
-        for (guint i = 0; i < profile.count && (int)i < most; i++)
-            g_ptr_array_add(texts, g_strdup(c->terms.all[profile.terms[i]].text));
+        for (guint i = 0; i < profile.count && (int)texts->len < most; i++)
+            if (c->terms.all[profile.terms[i]].text)
+                g_ptr_array_add(texts, g_strdup(c->terms.all[profile.terms[i]].text));
     }
     g_ptr_array_add(texts, NULL);
     return (char **)g_ptr_array_free(texts, FALSE);

@@ -175,7 +175,7 @@ guint cluster_candidates(Clusterer *c, const uint32_t *terms, guint count,
         const Term *term = &c->terms.all[terms[i]];
         float gain = -log(usual(c, terms[i], 0, 0));
         for (uint32_t k = 0; k < term->length; k++) {
-            uint32_t place = term->clusters[k];
+            uint32_t place = term_clusters(term)[k];
             if (c->gain[place] == 0)
                 g_array_append_val(c->touched, place);
             c->gain[place] += gain;

@@ -108,7 +108,7 @@ static bool is_sound(const Clusterer *c)
             return false;
     for (uint32_t i = 0; i < c->terms.length; i++)
         for (uint32_t k = 0; k < c->terms.all[i].length; k++)
-            if (c->terms.all[i].clusters[k] >= c->length)
+            if (term_clusters(&c->terms.all[i])[k] >= c->length)
                 return false;
     return place_valid(c, c->newest) && place_valid(c, c->oldest);
 }

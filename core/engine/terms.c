@@ -34,12 +34,18 @@ void terms_init(Terms *terms)
     build_index(terms, 1024);
 }
 
+static void clear(Term *term)
+{
+    if (term->room > 1)
+        g_free(term->clusters.many);
+    g_free(term->text);
+    *term = (Term){0};
+}
+
 void terms_clear(Terms *terms)
 {
-    for (uint32_t i = 0; i < terms->length; i++) {
-        g_free(terms->all[i].clusters);
-        g_free(terms->all[i].text);
-    }
+    for (uint32_t i = 0; i < terms->length; i++)
+        clear(&terms->all[i]);
     g_free(terms->all);
     g_free(terms->index);
     g_array_unref(terms->unused);
@@ -57,9 +63,7 @@ static void sweep(Terms *terms)
         Term *term = &terms->all[i];
         if (term->holders > 0 || !term->hash)
             continue;
-        g_free(term->clusters);
-        g_free(term->text);
-        *term = (Term){0};
+        clear(term);
         g_array_append_val(terms->unused, i);
     }
     build_index(terms, terms->index_size);
@@ -100,6 +104,8 @@ void terms_count(Terms *terms, uint32_t number, uint8_t lang, const char *text, 
         term->lang = lang;
         term->lead = 1;
     }
+    if (term->messages < 2)
+        return; /* most terms are written once in all: names, numbers, typing errors */
     if (length > MOST_TEXT) {
         length = MOST_TEXT;
         while (length > 0 && ((uint8_t)text[length] & 0xc0) == 0x80)
@@ -135,43 +141,60 @@ static float size_of(const float *sizes, gsize stride, uint32_t cluster)
     return *(const float *)((const char *)sizes + stride * cluster);
 }
 
+/* Makes room for another holder; false when there are as many as may be. */
+static bool grow(Term *term)
+{
+    if (term->room >= TERM_HOLDERS)
+        return false;
+    if (term->room == 0) {
+        term->room = 1;
+        return true;
+    }
+    uint32_t only = term->clusters.one;
+    uint8_t room = MIN(term->room * 2, TERM_HOLDERS);
+    term->clusters.many = g_renew(uint32_t, term->room > 1 ? term->clusters.many : NULL, room);
+    if (term->room == 1)
+        term->clusters.many[0] = only;
+    term->room = room;
+    return true;
+}
+
+static uint32_t *holders_of(Term *term)
+{
+    return term->room > 1 ? term->clusters.many : &term->clusters.one;
+}
+
 void terms_add_holder(Terms *terms, uint32_t number, uint32_t cluster, const float *sizes,
                       gsize stride)
 {
     Term *term = &terms->all[number];
-    if (term->length < term->room) {
-        term->clusters[term->length++] = cluster;
+    if (term->length < term->room || grow(term)) {
+        holders_of(term)[term->length++] = cluster;
         return;
     }
-    if (term->room < TERM_HOLDERS) {
-        term->room = term->room ? MIN(term->room * 2, TERM_HOLDERS) : 2;
-        term->clusters = g_renew(uint32_t, term->clusters, term->room);
-        term->clusters[term->length++] = cluster;
-        return;
-    }
-    uint32_t smallest = term->hand;
-    for (int i = 0; i < LOOK_AT; i++) {
+    uint32_t *holders = holders_of(term), smallest = term->hand;
+    for (uint32_t i = 0; i < LOOK_AT; i++) {
         uint32_t other = (term->hand + i) % term->length;
-        if (size_of(sizes, stride, term->clusters[other]) <
-            size_of(sizes, stride, term->clusters[smallest]))
+        if (size_of(sizes, stride, holders[other]) < size_of(sizes, stride, holders[smallest]))
             smallest = other;
     }
-    term->clusters[smallest] = cluster;
+    holders[smallest] = cluster;
     term->hand = (term->hand + LOOK_AT) % term->length;
 }
 
 void terms_drop_holder(Terms *terms, uint32_t number, uint32_t cluster)
 {
     Term *term = &terms->all[number];
+    uint32_t *holders = holders_of(term);
     for (uint32_t i = 0; i < term->length; i++)
-        if (term->clusters[i] == cluster) {
-            term->clusters[i] = term->clusters[--term->length];
+        if (holders[i] == cluster) {
+            holders[i] = holders[--term->length];
             break;
         }
-    if (term->length == 0) {
-        g_clear_pointer(&term->clusters, g_free);
+    if (term->length == 0 && term->room > 1)
+        g_free(term->clusters.many);
+    if (term->length == 0)
         term->room = 0;
-    }
     if (term->hand >= MAX(term->length, 1))
         term->hand = 0;
 }
@@ -195,7 +218,7 @@ void terms_put(const Terms *terms, GByteArray *out)
         state_put_text(out, term->text);
         state_put(out, term->length);
         for (uint32_t k = 0; k < term->length; k++)
-            state_put(out, term->clusters[k]);
+            state_put(out, term_clusters(term)[k]);
     }
     state_put(out, terms->unused->len);
     for (guint i = 0; i < terms->unused->len; i++)
@@ -219,19 +242,21 @@ bool terms_get(Terms *terms, StateReader *in)
         term->lang = state_get(in);
         term->lead = (int32_t)state_get(in);
         uint64_t packed = state_get(in);
-        term->room = packed;
         term->hand = packed >> 8;
         term->concept = packed >> 16 & 1;
         term->votes = (int16_t)state_get(in);
         term->text = state_get_text(in);
         uint32_t length = state_get_count(in, 8);
-        if (length > term->room || term->room > TERM_HOLDERS || term->hand >= MAX(length, 1))
+        uint8_t room = packed;
+        if (length > room || room > TERM_HOLDERS || term->hand >= MAX(length, 1))
             in->bad = true;
-        if (in->bad || term->room == 0)
+        if (in->bad)
             continue;
-        term->clusters = g_new(uint32_t, term->room);
-        for (term->length = 0; term->length < length;)
-            term->clusters[term->length++] = state_get(in);
+        if (room > 1)
+            term->clusters.many = g_new(uint32_t, room);
+        term->room = room;
+        while (term->length < length)
+            holders_of(term)[term->length++] = state_get(in);
     }
     uint32_t unused = state_get_count(in, 8);
     for (uint32_t i = 0; i < unused; i++) {

@@ -10,16 +10,23 @@
 
 typedef struct Term {
     uint64_t hash;
-    double messages;    /* with it, of those below */
-    uint32_t holders;   /* clusters that count it */
-    uint32_t *clusters; /* some of them: places in the cluster table */
-    uint8_t length, room, hand;
-    uint8_t lang;  /* the language it is in most */
-    int32_t lead;  /* by how many messages that one is ahead of all others together, about */
-    bool concept;  /* means the same in every language */
-    int16_t votes; /* for `text` */
-    char *text;    /* as most people write it */
+    char *text; /* as most people write it; NULL until a second message has it */
+    union {
+        uint32_t one, *many; /* many: from two places on */
+    } clusters;              /* some of the clusters that count it: places in the cluster table */
+    float messages;          /* with it, of those below */
+    int32_t lead;            /* by how many messages `lang` is ahead of all others, about */
+    uint32_t holders;        /* clusters that count it */
+    uint8_t length, room, hand; /* of `clusters` */
+    uint8_t lang;               /* the language it is in most */
+    int16_t votes;              /* for `text` */
+    bool concept;               /* means the same in every language */
 } Term;
+
+static inline const uint32_t *term_clusters(const Term *term)
+{
+    return term->room > 1 ? term->clusters.many : &term->clusters.one;
+}
 
 typedef struct Terms {
     Term *all;

@@ -173,6 +173,67 @@ static void test_duplicates_and_repeats(void)
     }
 }
 
+static int64_t cluster_of(Pipeline *pipeline, int64_t id, const char *text)
+{
+    PipelineVerdict verdict;
+    PipelineEvent event;
+    PipelineMessage message = {.id = id, .at = START + id * MINUTE, .person = id, .text = text};
+    pipeline_take(pipeline, &message, &verdict);
+    while (pipeline_event(pipeline, &event))
+        ;
+    return pipeline_current(pipeline, verdict.cluster);
+}
+
+static Pipeline *stopped_and_started(Pipeline *pipeline)
+{
+    g_autoptr(GBytes) state = pipeline_save(pipeline);
+    Pipeline *restored = pipeline_restore(state, NULL);
+    g_assert_nonnull(restored);
+    pipeline_free(pipeline);
+    return restored;
+}
+
+/* What a person corrects changes what happens to the next, also after a restart. */
+static void test_corrections(void)
+{
+    Pipeline *pipeline = pipeline_new();
+    const char *odd = "card payment declined for gift vouchers, voucher code not accepted";
+    int64_t cards = 0;
+    for (int i = 1; i <= 8; i++)
+        cards = cluster_of(pipeline, i, mails[i % 2 ? 1 : 10].text);
+    g_assert_cmpint(cluster_of(pipeline, 9, odd), ==, cards);
+    PipelineMessage message = {.id = 9, .at = START + 9 * MINUTE, .person = 9, .text = odd};
+    int64_t vouchers = pipeline_move(pipeline, &message, 0);
+    g_assert_cmpint(vouchers, !=, cards);
+    pipeline = stopped_and_started(pipeline);
+    g_assert_cmpint(cluster_of(pipeline, 10, odd), ==, vouchers);
+    g_assert_cmpint(
+        cluster_of(pipeline, 11, "gift voucher code not accepted, voucher payment declined"), ==,
+        vouchers);
+    g_assert_cmpint(cluster_of(pipeline, 12, mails[1].text), ==, cards);
+
+    pipeline_merge(pipeline, vouchers, cards);
+    pipeline = stopped_and_started(pipeline);
+    g_assert_cmpint(cluster_of(pipeline, 13, odd), ==, cards);
+
+    PipelineVerdict before, after;
+    PipelineMessage chatter = {.id = 14,
+                               .at = START + 14 * MINUTE,
+                               .person = 14,
+                               .text = "how heavy is the large blue kettle, please?"};
+    pipeline_take(pipeline, &chatter, &before);
+    for (int i = 0; i < 3; i++)
+        pipeline_teach_complaint(pipeline, &chatter, !before.is_complaint);
+    pipeline = stopped_and_started(pipeline);
+    chatter.id++;
+    pipeline_take(pipeline, &chatter, &after);
+    if (before.is_complaint)
+        g_assert_cmpfloat(after.complaint, <, before.complaint);
+    else
+        g_assert_cmpfloat(after.complaint, >, before.complaint);
+    pipeline_free(pipeline);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -180,5 +241,6 @@ int main(int argc, char **argv)
     g_test_add_func("/pipeline/restore", test_goes_on_as_if_it_had_not_stopped);
     g_test_add_func("/pipeline/broken", test_broken_states);
     g_test_add_func("/pipeline/duplicates", test_duplicates_and_repeats);
+    g_test_add_func("/pipeline/corrections", test_corrections);
     return g_test_run();
 }

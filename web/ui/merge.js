@@ -1,4 +1,4 @@
-/* How a list takes in what is new without moving what is read. No browser needed. */
+/* How a list takes in what is new without moving what is read, and a curve without lying. No browser needed. */
 
 /**
  * What to do with an answer while `shown` is on the screen.
@@ -18,4 +18,14 @@ export function merge(shown, read, whole, newestFirst) {
         return now || row;
     });
     return { rows, gone, fresh: read.filter((row) => !known.has(row.id)).length };
+}
+
+/**
+ * A curve whose newest step still runs: a few seconds of it against full steps would look like the end of the
+ * wave, so it is left out until it has outgrown the step before.
+ * @param {(number | null)[]} values
+ */
+export function settled(values) {
+    const last = values[values.length - 1], before = values[values.length - 2];
+    return last != null && before != null && last < before ? [...values.slice(0, -1), null] : values;
 }

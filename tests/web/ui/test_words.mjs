@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 const words = await import(join(ROOT, "web/ui/words.js"));
-const { merge } = await import(join(ROOT, "web/ui/merge.js"));
+const { merge, settled } = await import(join(ROOT, "web/ui/merge.js"));
 
 test("types: the browser's code passes the strict check", () => {
     const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
@@ -66,4 +66,11 @@ test("a row beyond what was read is not taken for gone", () => {
     assert.deepEqual([...merge(rows("a", "b", "c"), read("a", "b"), false, false).gone], []);
     assert.deepEqual([...merge(rows("a", "b", "c"), read("z", "y"), false, true).gone], [], "newest first: pushed out, not gone");
     assert.deepEqual([...merge(rows("a", "b", "c"), read("b", "c", "d"), false, false).gone], ["a"]);
+});
+
+test("a step that has just begun does not look like the end of the wave", () => {
+    assert.deepEqual(settled([1, 40, 3]), [1, 40, null]);
+    assert.deepEqual(settled([1, 40, 41]), [1, 40, 41], "growth is seen at once");
+    assert.deepEqual(settled([1, null, 3]), [1, null, 3]);
+    assert.deepEqual(settled([5]), [5]);
 });

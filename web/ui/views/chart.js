@@ -1,6 +1,7 @@
 /* People complaining, per step, against what is normal: to be read in a second. */
 import { html, useEffect, useRef, useState } from "../lib.js";
 import uPlot from "/lib/uPlot.esm.js";
+import { settled } from "../merge.js";
 import { go, reload, useResource } from "../state.js";
 import { Empty, Problem } from "./common.js";
 import { marked, number, people } from "../words.js";
@@ -21,8 +22,10 @@ function begun(values) {
 /** @param {ChartData} data */
 function columns(data) {
     const start = +new Date(data.from) / 1000;
-    const xs = data.all.map((_, i) => start + i * data.step_s);
-    return /** @type {any} */ ([xs, data.high, data.low, data.all, begun(data.incident || []) || data.all.map(() => null)]);
+    const xs = data.all.map((_, i) => start + (i + 0.5) * data.step_s); /* a step's figure stands in its middle */
+    const runs = start + data.all.length * data.step_s > Date.now() / 1000;
+    const [all, incident] = [data.all, data.incident || []].map((values) => (runs ? settled(values) : values));
+    return /** @type {any} */ ([xs, data.high, data.low, all, begun(incident) || data.all.map(() => null)]);
 }
 
 /** @param {string} name */
@@ -74,10 +77,10 @@ function plotInto(element, data, onHover, onPick) {
         {
             width: Math.max(200, element.clientWidth),
             height: element.clientWidth < 480 ? 180 : 210,
-            padding: [10 + rows * 13, 10, 0, 0],
+            padding: [10 + rows * 13, 18, 0, 0],
             legend: { show: false },
             /* to the end of the newest step, where the newest marks are */
-            scales: { x: { range: (_, from, to) => [from, to + data.step_s] }, y: { range: (_, __, top) => [0, Math.max(5, (top || 0) * 1.08)] } },
+            scales: { x: { range: (_, from, to) => [from - data.step_s / 2, to + data.step_s / 2] }, y: { range: (_, __, top) => [0, Math.max(5, (top || 0) * 1.08)] } },
             axes: [
                 { ...axis, grid: { show: false }, size: 26, space: 64,
                   values: (_, at) => at.map((s) => (label(s) === "00:00" ? weekday.format(s * 1000) : label(s))) },
@@ -115,6 +118,7 @@ function Reading({ data, i }) {
     const parts = [`${label(at)} to ${label(at + data.step_s)}:`];
     if (mine != null) parts.push(`${number(mine)} in this incident,`);
     parts.push(all == null ? "not known yet" : `${data.incident ? `${number(all)} in all` : `${people(all)}`}`);
+    if ((at + data.step_s) * 1000 > Date.now()) parts.push("so far");
     if (low != null && high != null) parts.push(`· normal is ${number(Math.round(low))} to ${number(Math.round(high))}`);
     return html`<span>${parts.join(" ")}</span>`;
 }

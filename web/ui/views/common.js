@@ -1,5 +1,6 @@
 /* The small parts every view is made of. */
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";
+import { settled } from "../merge.js";
 import { brand, now, say } from "../state.js";
 import { exact, moment, span, TONES } from "../words.js";
 
@@ -109,6 +110,7 @@ export function Bar({ part, of, tone = "blue" }) {
 /** @param {{values: number[], label: string}} props */
 export function Spark({ values, label }) {
     if (!values || values.length < 2) return null;
+    values = /** @type {number[]} */ (settled(values).filter((v) => v !== null));
     const top = Math.max(...values, 1);
     const points = values.map((v, i) => `${((i / (values.length - 1)) * 68 + 1).toFixed(1)},${(19 - (v / top) * 17).toFixed(1)}`);
     return html`<svg class="spark" viewBox="0 0 70 20" role="img" aria-label=${label}><polyline points=${points.join(" ")} /></svg>`;

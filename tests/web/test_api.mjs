@@ -480,15 +480,15 @@ test('events say what to look at: at once, bundled, and only of the own brand', 
     assert.ok(first.at - start < 1000, `${first.at - start} ms`)
     const payloads = Array.from({ length: 40 }, (_, i) => `notify inbox, '1 overview,incident:${i % 20}';`).join('\n')
     await new Promise(resolve => setTimeout(resolve, 400))
-    pg.sql(payloads)
+    pg.sql(`begin;\n${payloads}\ncommit`)
     const heard = [await mine.next()]
     await new Promise(resolve => setTimeout(resolve, 800))
     heard.push(...mine.heard.splice(0))
     assert.ok(heard.length <= 4, `${heard.length} events`)
     assert.equal(new Set(heard.flatMap(e => e.data.what)).size, 21)
-    pg.sql(Array.from({ length: 90 }, (_, i) => `notify inbox, '1 conversation:${i}';`).join('\n'))
-    const many = [await mine.next()]
-    await until('no "all"', async () => many.at(-1).data.what.includes('all') || many.push(await mine.next()) === 0)
+    await new Promise(resolve => setTimeout(resolve, 400))
+    pg.sql(`notify inbox, '1 ${Array.from({ length: 90 }, (_, i) => `conversation:${i}`)}'`)
+    assert.deepEqual((await mine.next()).data, { what: ['all'] }, 'more than can be named')
     assert.equal(theirs.heard.length, 0)
     mine.close()
     theirs.close()
@@ -548,8 +548,10 @@ test('the database goes away and comes back: 503 with a sentence, then as before
     assert.equal((await call(port, 'GET', '/readyz')).status, 503)
     await pg.start()
     await until('it does not come back', async () => (await agent.get(B + '/overview')).status === 200)
-    const event = await stream.next()
-    assert.deepEqual(event.data, { what: ['all'] }, 'what was rung meanwhile is lost: look at everything')
+    /* What was rung meanwhile is lost: look at everything. (What was changed before may still be told first.) */
+    let event
+    do event = await stream.next()
+    while (!event.data.what.includes('all'))
     stream.close()
 })
 

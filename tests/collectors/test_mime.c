@@ -179,14 +179,13 @@ static void test_head(gconstpointer data)
     g_assert_null(mail->reply_to);
 }
 
-#define NOISE "Return-Path: <a@b.example>\r\nReceived: from x\r\n\r\nnoise"
-#define NOBODY "From: \r\nTo: " OWN "\r\n\r\nx"
+static const char noise[] = "Return-Path: <a@b.example>\r\nReceived: from x\r\n\r\nnoise";
+static const char nobody[] = "From: \r\nTo: " OWN "\r\n\r\nx";
 
 static void test_unreadable(void)
 {
     static const char *const raws[] = {
-        "",     "\r\n", "hello\r\nthere\r\n", "Subject: x\r\n\r\nno sender",
-        NOBODY, NOISE,  "\x89PNG\r\n\x1a\n"};
+        "", "\r\n", "hello\r\nthere\r\n", "Subject: x\r\n\r\nno sender", nobody, noise, "\x89PNG"};
     for (size_t i = 0; i < G_N_ELEMENTS(raws); i++) {
         g_autoptr(GError) error = NULL;
         g_assert_null(mime_read(raws[i], strlen(raws[i]), OWN, &error));

@@ -43,9 +43,12 @@ insert into member (brand_id, incident_id, person_id, conversation_id, message_i
 select brand_id, 7, person_id, conversation_id, last_message_id, channel_id, visibility, lang, waiting_since, last_at from inbox where incident_id = 7;
 insert into volume (brand_id, kind, key, bucket, people, messages)
 select 1, 'all', 0, to_timestamp(floor(extract(epoch from now()) / 300) * 300) - n * interval '5 min', 2 + n % 3, 4 from generate_series(1, 288 * 16) n;
-insert into volume (brand_id, kind, key, bucket, people, messages)
-select 1, 'incident', 7, to_timestamp(floor(extract(epoch from now()) / 300) * 300) - n * interval '5 min', 10 * n, 10 from generate_series(0, 2) n;
 insert into quarantine (brand_id, id, channel_id, external_id, reason, raw, size)
     values (1, 5, 2, 'uid:9', 'no header at all', 'broken bytes'::bytea, 12), (1, 6, 2, 'uid:10', 'no header at all', '<html>'::bytea, 6);
 select setval(pg_get_serial_sequence(t, 'id'), 10000) from unnest(array['author', 'conversation', 'message', 'incident', 'quarantine', 'channel', 'brand']) t;
 `
+
+/* 20 people in the step before the last, 10 in the last, none yet in this one. */
+export const wave = `delete from volume where kind = 'incident';
+insert into volume (brand_id, kind, key, bucket, people, messages)
+select 1, 'incident', 7, to_timestamp(floor(extract(epoch from now()) / 300) * 300) - n * interval '5 min', 10 * n, 10 from generate_series(0, 2) n;`

@@ -8,7 +8,7 @@
 #define FEWEST 4                                         /* people */
 #define PER_NORMAL 0.35 /* times the square root of what else came in within a day */
 #define COPY_WEIGHS 0.5 /* somebody who only repeats the words of another */
-#define MOST_SEEN 64    /* people of a cluster that are told apart; it is long suspected by then */
+#define MOST_SEEN 32    /* people of a cluster that are told apart; more are counted and fade */
 #define TIDY_EVERY 4096 /* messages */
 #define COMPLAINS 0.4   /* mean score from which a cluster consists of complaints */
 #define FEWEST_SCORES 3 /* of messages that can say so */
@@ -20,8 +20,9 @@ typedef struct Seen {
 
 typedef struct Watch {
     int64_t last_at;
-    GArray *seen; /* Seen, in the order they came; NULL once settled */
-    double score; /* sum of its messages' complaint scores */
+    double beyond; /* people who came when `seen` was full, fading over WINDOW */
+    GArray *seen;  /* Seen, in the order they came; NULL once settled */
+    double score;  /* sum of its messages' complaint scores */
     int64_t messages;
     bool settled;
 } Watch;
@@ -71,6 +72,8 @@ static Watch *watch_of(Emerge *e, int64_t cluster)
 
 static void see(Watch *watch, int64_t person, int64_t at, bool copy)
 {
+    if (watch->beyond > 0 && at > watch->last_at)
+        watch->beyond *= exp(-(double)(at - watch->last_at) / WINDOW);
     watch->last_at = MAX(watch->last_at, at);
     if (!watch->seen)
         return;
@@ -83,16 +86,24 @@ static void see(Watch *watch, int64_t person, int64_t at, bool copy)
         }
     }
     Seen seen = {person, at, copy};
-    if (watch->seen->len >= MOST_SEEN)
-        g_array_remove_index(watch->seen, 0);
-    g_array_append_val(watch->seen, seen);
+    if (watch->seen->len < MOST_SEEN) {
+        g_array_append_val(watch->seen, seen);
+        return;
+    }
+    Seen *oldest = &g_array_index(watch->seen, Seen, 0);
+    for (guint i = 1; i < watch->seen->len; i++)
+        if (g_array_index(watch->seen, Seen, i).at < oldest->at)
+            oldest = &g_array_index(watch->seen, Seen, i);
+    if (oldest->at >= at - WINDOW)
+        watch->beyond += oldest->copy ? COPY_WEIGHS : 1;
+    *oldest = seen;
 }
 
 /* Different people lately, and how much they weigh. */
 static int people_since(const Watch *watch, int64_t since, double *weight)
 {
-    int people = 0;
-    *weight = 0;
+    int people = (int)watch->beyond;
+    *weight = watch->beyond;
     for (guint i = 0; i < watch->seen->len; i++) {
         const Seen *seen = &g_array_index(watch->seen, Seen, i);
         if (seen->at < since)
@@ -159,6 +170,7 @@ void emerge_merge(Emerge *e, int64_t from, int64_t into)
     watch->last_at = MAX(watch->last_at, old->last_at);
     watch->score += old->score;
     watch->messages += old->messages;
+    watch->beyond += old->beyond;
     if (old->settled && !watch->settled)
         settle(watch);
     for (guint i = 0; old->seen && i < old->seen->len; i++) {
@@ -204,6 +216,7 @@ void emerge_put(const Emerge *e, GByteArray *out)
         state_put(out, *clusters[i]);
         state_put(out, watch->last_at);
         state_put(out, watch->settled);
+        state_put_double(out, watch->beyond);
         state_put_double(out, watch->score);
         state_put(out, watch->messages);
         state_put(out, seen);
@@ -222,11 +235,12 @@ Emerge *emerge_get(StateReader *in)
     e->now = state_get(in);
     e->strangers = state_get(in);
     e->since_tidy = state_get(in) % TIDY_EVERY;
-    for (uint32_t i = state_get_count(in, 48); i > 0 && !in->bad; i--) {
+    for (uint32_t i = state_get_count(in, 56); i > 0 && !in->bad; i--) {
         Watch *watch = watch_of(e, state_get(in));
         watch->last_at = state_get(in);
         if (state_get(in) && !watch->settled)
             settle(watch);
+        watch->beyond = state_get_double(in);
         watch->score = state_get_double(in);
         watch->messages = state_get(in);
         for (uint32_t k = state_get_count(in, 24); k > 0; k--) {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define MAGIC 0x0000575245574b42u /* to tell other bytes from a state */
-#define VERSION 1                 /* of what is saved, and of what its numbers mean */
+#define VERSION 2                 /* of what is saved, and of what its numbers mean */
 #define CHATTER 0.15              /* below this score a message is no complaint by itself ... */
 #define PART -1.5                 /* likeness from which a new suspicion is a part of an old one */
 #define SURE 0.8  /* ... but may be one by the cluster that it is this sure to belong to */

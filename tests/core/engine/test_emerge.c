@@ -64,6 +64,19 @@ static void test_relative_to_what_is_normal(void)
     g_assert_cmpint(people, <=, 60);
 }
 
+/* ... and is not too big to have an incident. */
+static void test_a_very_big_brand(void)
+{
+    g_autoptr(Emerge) emerge = emerge_new();
+    for (int i = 0; i < 100000; i++)
+        emerge_take(emerge, 1000 + i, 1 + i, START + i * (DAY / 100000), 0.9, false);
+    int people = 0;
+    for (int i = 0; i < 400 && people == 0; i++)
+        people = emerge_take(emerge, 1, 200000 + i, START + DAY + i, 0.9, false);
+    g_assert_cmpint(people, >=, 60);
+    g_assert_cmpint(people, <=, 200);
+}
+
 static void test_merge(void)
 {
     g_autoptr(Emerge) emerge = emerge_new();
@@ -107,6 +120,7 @@ int main(int argc, char **argv)
     g_test_add_func("/emerge/spread", test_spread_over_days_is_no_incident);
     g_test_add_func("/emerge/praise", test_praise_is_no_incident);
     g_test_add_func("/emerge/normal", test_relative_to_what_is_normal);
+    g_test_add_func("/emerge/big", test_a_very_big_brand);
     g_test_add_func("/emerge/merge", test_merge);
     g_test_add_func("/emerge/state", test_state);
     return g_test_run();

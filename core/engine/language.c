@@ -138,7 +138,7 @@ void language_of(const Normalised *normalised, const char *claim, char lang[4])
     count_letters(normalised, score);
     int best = best_of(score, &lead);
     if (lead >= DECIDED) {
-        strcpy(lang, home[best]);
+        g_strlcpy(lang, home[best], 4);
         return;
     }
     Cld2Guess guesses[3];
@@ -152,7 +152,7 @@ void language_of(const Normalised *normalised, const char *claim, char lang[4])
         score[claimed_home] += CLAIMED;
     best = best_of(score, &lead);
     if (*guesses[0].lang && at_home < 0 && guess > score[best])
-        strcpy(lang, guesses[0].lang);
+        g_strlcpy(lang, guesses[0].lang, 4);
     else
-        strcpy(lang, score[best] > (claimed_home >= 0 ? CLAIMED : 0) ? home[best] : "-");
+        g_strlcpy(lang, score[best] > (claimed_home >= 0 ? CLAIMED : 0) ? home[best] : "-", 4);
 }

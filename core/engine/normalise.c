@@ -311,7 +311,7 @@ static uint32_t take_word(Normalised *n, uint32_t i, uint32_t flags)
     const char *s = n->source->str;
     uint32_t length = n->source->len, from = i, start = n->canon->len;
     uint32_t letters = 0, capitals = 0, run = 0,
-             ends = 0; /* ends: of canon before the apostrophe */
+             ends = 0;                 /* ends: of canon before the apostrophe */
     uint32_t apostrophe = 0, rest = 0; /* where it stands, and what follows it */
     UChar32 before = 0;
     bool digits = false;

@@ -13,14 +13,14 @@
 typedef struct Meaning {
     uint64_t hashes[MOST_CONCEPTS]; /* concepts, or the word without its ending */
     uint8_t count;                  /* 0 for a stop word */
-    bool concept;
+    bool sense;
     bool starts_phrase;
 } Meaning;
 
 typedef struct Phrase {
     uint64_t words[MOST_PHRASE];
     int length;
-    uint64_t concept;
+    uint64_t sense;
     struct Phrase *next; /* with the same first word, longest first */
 } Phrase;
 
@@ -61,21 +61,21 @@ static void phrase_free(gpointer data)
     }
 }
 
-static void add_pattern(GHashTable *patterns, uint64_t hash, uint64_t concept)
+static void add_pattern(GHashTable *patterns, uint64_t hash, uint64_t sense)
 {
     GArray *concepts = g_hash_table_lookup(patterns, &hash);
     if (!concepts) {
         concepts = g_array_new(FALSE, FALSE, sizeof(uint64_t));
         g_hash_table_insert(patterns, copy64(hash), concepts);
     }
-    g_array_append_val(concepts, concept);
+    g_array_append_val(concepts, sense);
 }
 
-static void add_phrase(Words *words, const Normalised *n, uint64_t concept)
+static void add_phrase(Words *words, const Normalised *n, uint64_t sense)
 {
     Phrase *phrase = g_new0(Phrase, 1);
     phrase->length = n->tokens->len;
-    phrase->concept = concept;
+    phrase->sense = sense;
     for (int i = 0; i < phrase->length; i++)
         phrase->words[i] = normalised_token(n, i)->hash;
     Phrase *first = g_hash_table_lookup(words->phrases, &phrase->words[0]);
@@ -97,7 +97,7 @@ static void add_phrase(Words *words, const Normalised *n, uint64_t concept)
 static void add_equal_words(Words *words, Normalised *n, const char *line)
 {
     g_auto(GStrv) parts = g_strsplit(line, "=", -1);
-    uint64_t concept = 0;
+    uint64_t sense = 0;
     for (char **part = parts; *part; part++) {
         char *text = g_strstrip(*part);
         gsize length = strlen(text);
@@ -106,16 +106,16 @@ static void add_equal_words(Words *words, Normalised *n, const char *line)
         if (n->tokens->len == 0 || n->tokens->len > MOST_PHRASE)
             continue;
         const Token *token = normalised_token(n, 0);
-        if (concept == 0) /* a concept's name may not meet the word itself */
-        concept = token->hash ^ 0x5bd1e9955bd1e995u;
+        if (sense == 0) /* a sense's name may not meet the word itself */
+            sense = token->hash ^ 0x5bd1e9955bd1e995u;
         if (n->tokens->len > 1)
-            add_phrase(words, n, concept);
+            add_phrase(words, n, sense);
         else if (suffix)
-            add_pattern(words->suffix, token->hash, concept);
+            add_pattern(words->suffix, token->hash, sense);
         else if (prefix)
-            add_pattern(words->prefix, token->hash, concept);
+            add_pattern(words->prefix, token->hash, sense);
         else
-            add_pattern(words->exact, token->hash, concept);
+            add_pattern(words->exact, token->hash, sense);
     }
 }
 
@@ -181,12 +181,12 @@ void words_free(Words *words)
 static void mean(Meaning *meaning, const GArray *concepts)
 {
     for (guint i = 0; concepts && i < concepts->len; i++) {
-        uint64_t concept = g_array_index(concepts, uint64_t, i);
+        uint64_t sense = g_array_index(concepts, uint64_t, i);
         bool known = false;
         for (int k = 0; k < meaning->count; k++)
-        known |= meaning->hashes[k] == concept;
+            known |= meaning->hashes[k] == sense;
         if (!known && meaning->count < MOST_CONCEPTS)
-        meaning->hashes[meaning->count++] = concept;
+            meaning->hashes[meaning->count++] = sense;
     }
 }
 
@@ -228,7 +228,7 @@ static const Meaning *meaning_of(Words *words, const char *bytes, const Token *t
         mean(meaning, g_hash_table_lookup(words->suffix, &end));
     }
     if (meaning->count > 0) {
-        meaning->concept = true;
+        meaning->sense = true;
     } else if (!g_hash_table_contains(words->stop, &token->hash) && token->length > 1) {
         gsize length =
             token->flags & TOKEN_WORD ? stem_length(bytes, token->length) : token->length;
@@ -275,7 +275,7 @@ void words_features(Words *words, const Normalised *n, GArray *features)
         if (meaning->starts_phrase) {
             const Phrase *phrase = phrase_at(words, n, i);
             if (phrase) {
-                add_feature(features, phrase->concept, token,
+                add_feature(features, phrase->sense, token,
                             normalised_token(n, i + phrase->length - 1), FEATURE_CONCEPT);
                 i += phrase->length - 1;
                 continue;
@@ -285,6 +285,6 @@ void words_features(Words *words, const Normalised *n, GArray *features)
             continue;
         for (int k = 0; k < meaning->count; k++)
             add_feature(features, meaning->hashes[k], token, token,
-                        meaning->concept ? FEATURE_CONCEPT : flags);
+                        meaning->sense ? FEATURE_CONCEPT : flags);
     }
 }

@@ -8,6 +8,9 @@ import { until } from './wait.mjs'
 
 const clusters = new Set()
 process.on('exit', () => clusters.forEach(cluster => cluster.remove()))
+/* A test that is ended from outside clears up too. */
+for (const [signal, status] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }))
+    process.once(signal, () => process.exit(status))
 
 /* Debian keeps the servers' programs off the PATH. */
 function binaries() {

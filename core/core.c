@@ -1,12 +1,9 @@
 #include "core/core.h"
 
 #include "core/base/log.h"
-#include "core/engine/pipeline.h"
+#include "core/brand_core.h"
 #include "core/store/brand.h"
 #include "core/store/membership.h"
-#include "core/store/sorting.h"
-#include "core/tally.h"
-#include "core/watch.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -19,26 +16,9 @@ enum {
     BRANDS_EVERY_S = 5,    /* look for new brands, and for those of a dead core */
     SAVE_EVERY_S = 120,    /* the engines' memory */
     WATCH_EVERY_S = 5,     /* the volume, for spikes */
-    RELEARN_DAYS = 3,      /* without a saved memory: messages fed again */
     OPEN_WITHIN_S = 86400, /* an older wave (imported history) opens no incident */
     MOST_NAMED = 40,       /* conversations named in one bell */
 };
-
-typedef struct BrandCore {
-    int64_t id;
-    Pipeline *pipeline;
-    Tally *tally;
-    Watch *watch;
-    int64_t watched_at; /* monotonic microseconds */
-    int64_t seq;        /* the last verdict's */
-    int64_t saved_seq;
-    int64_t saved_at;     /* monotonic microseconds */
-    int64_t newest;       /* the greatest message id sorted */
-    int64_t unsaved_from; /* the least message id sorted since the save, 0: none */
-    int64_t cluster_base; /* ids in the tables = ids of the engine + base */
-    GHashTable
-        *clusters; /* engine id -> table id, where a memory was lost and messages fed again */
-} BrandCore;
 
 typedef struct Core {
     Db *db;
@@ -53,73 +33,9 @@ static void on_signal(G_GNUC_UNUSED int signal_number)
     ending = 1;
 }
 
-static void brand_core_free(void *data)
-{
-    BrandCore *brand = data;
-    pipeline_free(brand->pipeline);
-    tally_free(brand->tally);
-    watch_free(brand->watch);
-    g_hash_table_unref(brand->clusters);
-    g_free(brand);
-}
-
 static int64_t *boxed(int64_t value)
 {
     return g_memdup2(&value, sizeof value);
-}
-
-/* ---- one message ---- */
-
-/* What the engines read: the subject says what a mail is about, a reply's repeats the first one's.
- */
-static char *text_of(const Incoming *message)
-{
-    if (!message->subject || !*message->subject || message->answers ||
-        g_str_has_prefix(message->body, message->subject))
-        return g_strdup(message->body);
-    return g_strconcat(message->subject, ". ", message->body, NULL);
-}
-
-static int64_t table_cluster(const BrandCore *brand, int64_t engine_id)
-{
-    if (!engine_id)
-        return 0;
-    const int64_t *known = g_hash_table_lookup(brand->clusters, &engine_id);
-    return known ? *known : engine_id + brand->cluster_base;
-}
-
-/* The other way; only after a lost memory is there more to it than the base. */
-static int64_t engine_cluster(const BrandCore *brand, int64_t table_id)
-{
-    GHashTableIter iter;
-    gpointer key, value;
-    g_hash_table_iter_init(&iter, brand->clusters);
-    while (g_hash_table_iter_next(&iter, &key, &value))
-        if (*(int64_t *)value == table_id)
-            return *(int64_t *)key;
-    return table_id - brand->cluster_base;
-}
-
-/* Returns the cluster's id as the engine says it. */
-static int64_t take(BrandCore *brand, const Incoming *message, Verdict *verdict)
-{
-    g_autofree char *text = text_of(message);
-    PipelineMessage input = {.id = message->id,
-                             .at = message->sent_at,
-                             .person = message->person,
-                             .lang = message->lang,
-                             .text = text};
-    PipelineVerdict output = {0};
-    pipeline_take(brand->pipeline, &input, &output);
-    verdict->message = message;
-    verdict->complaint = output.complaint;
-    verdict->is_complaint = output.is_complaint;
-    verdict->confidence = output.confidence;
-    verdict->duplicate_of = output.duplicate_of;
-    verdict->is_repeat = output.same_person;
-    verdict->cluster = table_cluster(brand, output.cluster);
-    g_strlcpy(verdict->lang, *output.lang ? output.lang : "-", sizeof verdict->lang);
-    return output.cluster;
 }
 
 /* What a machine wrote is kept and shown, but says nothing about the customers. */
@@ -165,8 +81,8 @@ static void collect_events(BrandCore *brand, Batch *batch)
 {
     PipelineEvent event;
     while (pipeline_event(brand->pipeline, &event)) {
-        event.cluster = table_cluster(brand, event.cluster);
-        event.into = table_cluster(brand, event.into);
+        event.cluster = brand_core_table_cluster(brand, event.cluster);
+        event.into = brand_core_table_cluster(brand, event.into);
         g_ptr_array_add(batch->events, g_memdup2(&event, sizeof event));
     }
 }
@@ -183,7 +99,7 @@ static void decide(BrandCore *brand, Batch *batch)
         if (message->automatic)
             set_aside(message, verdict);
         else
-            take(brand, message, verdict);
+            brand_core_take(brand, message, verdict);
         verdict->seq = ++brand->seq;
         g_ptr_array_add(batch->verdicts, verdict);
         collect_events(brand, batch);
@@ -201,7 +117,8 @@ static void changed(Batch *batch, int64_t incident)
 
 static char *title_of(BrandCore *brand, int64_t cluster)
 {
-    g_auto(GStrv) terms = pipeline_terms(brand->pipeline, engine_cluster(brand, cluster), 3);
+    g_auto(GStrv) terms =
+        pipeline_terms(brand->pipeline, brand_core_engine_cluster(brand, cluster), 3);
     if (!terms || !*terms)
         return g_strdup("Many complaints alike");
     g_autofree char *title = g_strjoinv(" · ", terms);
@@ -212,7 +129,8 @@ static char *title_of(BrandCore *brand, int64_t cluster)
 
 static bool write_terms(BrandCore *brand, Db *db, int64_t cluster, GError **error)
 {
-    g_auto(GStrv) terms = pipeline_terms(brand->pipeline, engine_cluster(brand, cluster), 8);
+    g_auto(GStrv) terms =
+        pipeline_terms(brand->pipeline, brand_core_engine_cluster(brand, cluster), 8);
     return !terms || !*terms || sorting_cluster_terms(db, brand->id, cluster, terms, error);
 }
 
@@ -374,174 +292,6 @@ static bool bell(BrandCore *brand, Db *db, const Batch *batch, GError **error)
     return db_notify(db, "inbox", what->str, error);
 }
 
-/* ---- memory ---- */
-
-/* Before the engines' own bytes: the base of the ids, and the ids that a lost memory made differ.
- */
-static GBytes *with_ids(const BrandCore *brand, GBytes *engines)
-{
-    GByteArray *bytes = g_byte_array_new();
-    int64_t count = g_hash_table_size(brand->clusters);
-    g_byte_array_append(bytes, (const guint8 *)&brand->cluster_base, 8);
-    g_byte_array_append(bytes, (const guint8 *)&count, 8);
-    GHashTableIter iter;
-    gpointer key, value;
-    g_hash_table_iter_init(&iter, brand->clusters);
-    while (g_hash_table_iter_next(&iter, &key, &value)) {
-        g_byte_array_append(bytes, key, 8);
-        g_byte_array_append(bytes, value, 8);
-    }
-    gsize size;
-    const void *data = g_bytes_get_data(engines, &size);
-    g_byte_array_append(bytes, data, (guint)size);
-    return g_byte_array_free_to_bytes(bytes);
-}
-
-static bool without_ids(BrandCore *brand, GBytes *state, GError **error)
-{
-    gsize size;
-    const guint8 *data = g_bytes_get_data(state, &size);
-    int64_t count = 0;
-    if (size >= 16)
-        memcpy(&count, data + 8, 8);
-    if (size < 16 || count < 0 || (gsize)count > (size - 16) / 16)
-        return bw_fail(error, BW_ERROR_INVALID, "the saved memory is cut short");
-    g_autoptr(GBytes) engines =
-        g_bytes_new_from_bytes(state, 16 + 16 * (gsize)count, size - 16 - 16 * (gsize)count);
-    brand->pipeline = pipeline_restore(engines, error);
-    if (!brand->pipeline)
-        return false;
-    memcpy(&brand->cluster_base, data, 8);
-    for (int64_t i = 0; i < count; i++)
-        g_hash_table_insert(brand->clusters, g_memdup2(data + 16 + 16 * i, 8),
-                            g_memdup2(data + 24 + 16 * i, 8));
-    return true;
-}
-
-static bool save(BrandCore *brand, Db *db, GError **error)
-{
-    g_autoptr(GBytes) engines = pipeline_save(brand->pipeline);
-    g_autoptr(GBytes) state = with_ids(brand, engines);
-    if (!sorting_save_state(db, brand->id, brand->seq, brand->newest + 1, state, error))
-        return false;
-    brand->saved_seq = brand->seq;
-    brand->saved_at = g_get_monotonic_time();
-    brand->unsaved_from = 0;
-    return true;
-}
-
-/* Feeds messages whose verdicts are written already, so that the engines know them again. With an
- * intact memory the verdicts come out the same; without one, the ids of clusters are learnt anew.
- */
-static bool feed(BrandCore *brand, Db *db, int64_t from_message, bool relearn, GError **error)
-{
-    int64_t fed = 0;
-    while (!ending) {
-        g_autoptr(GArray) seqs = g_array_new(FALSE, FALSE, sizeof(int64_t));
-        g_autoptr(GArray) clusters = g_array_new(FALSE, FALSE, sizeof(int64_t));
-        g_autoptr(GPtrArray) messages =
-            sorting_since(db, brand->id, brand->seq, from_message, BATCH, seqs, clusters, error);
-        if (!messages)
-            return false;
-        if (!messages->len)
-            break;
-        for (guint i = 0; i < messages->len; i++) {
-            const Incoming *message = messages->pdata[i];
-            Verdict verdict = {0};
-            PipelineEvent event;
-            brand->seq = g_array_index(seqs, int64_t, i);
-            brand->newest = MAX(brand->newest, message->id);
-            if (message->automatic)
-                continue;
-            int64_t engine_id = take(brand, message, &verdict);
-            int64_t then = g_array_index(clusters, int64_t, i);
-            if (relearn && engine_id && then && !g_hash_table_contains(brand->clusters, &engine_id))
-                g_hash_table_insert(brand->clusters, boxed(engine_id), boxed(then));
-            while (pipeline_event(brand->pipeline, &event))
-                continue;
-            fed++;
-        }
-    }
-    if (fed)
-        g_message("brand %" G_GINT64_FORMAT ": %s, %" G_GINT64_FORMAT " messages read again",
-                  brand->id, relearn ? "no saved memory" : "memory restored", fed);
-    return true;
-}
-
-static void seen_before(void *data, int64_t bucket, int64_t person, int64_t channel,
-                        const char *lang, int64_t incident)
-{
-    tally_seen(data, bucket, person, channel, lang, incident);
-}
-
-static bool highest_cluster(Db *db, int64_t brand, int64_t *id, GError **error)
-{
-    g_autoptr(DbResult) result =
-        db_query(db, error,
-                 "select greatest((select coalesce(max(id), 0) from cluster where brand_id = $1),"
-                 " (select coalesce(max(cluster_id), 0) from assignment"
-                 "  where brand_id = $1 and cluster_id is not null)) as id",
-                 db_int(brand));
-    if (!result)
-        return false;
-    *id = db_get_int(db_row(result, 0), "id");
-    return true;
-}
-
-static bool first_message_of_days(Db *db, int64_t brand, int64_t *id, GError **error)
-{
-    g_autoptr(DbResult) result =
-        db_query(db, error,
-                 "select coalesce(min(id), 0) as id from message where brand_id = $1"
-                 " and received_at > clock_timestamp() - $2 * interval '1 day'",
-                 db_int(brand), db_real(RELEARN_DAYS));
-    if (!result)
-        return false;
-    *id = db_get_int(db_row(result, 0), "id");
-    return true;
-}
-
-static bool remember(BrandCore *brand, Db *db, GError **error)
-{
-    g_autoptr(GError) problem = NULL;
-    int64_t from = 0;
-    g_autoptr(GBytes) state = sorting_load_state(db, brand->id, &brand->seq, &from, &problem);
-    if (problem) {
-        g_propagate_error(error, g_steal_pointer(&problem));
-        return false;
-    }
-    if (state && !without_ids(brand, state, &problem))
-        g_message("brand %" G_GINT64_FORMAT ": %s", brand->id, problem->message);
-    bool intact = brand->pipeline != NULL;
-    if (!intact) {
-        brand->pipeline = pipeline_new();
-        brand->seq = 0;
-        if (!highest_cluster(db, brand->id, &brand->cluster_base, error) ||
-            !first_message_of_days(db, brand->id, &from, error))
-            return false;
-    }
-    return feed(brand, db, from, !intact, error);
-}
-
-static BrandCore *brand_core_new(Db *db, int64_t id, GError **error)
-{
-    BrandCore *brand = g_new0(BrandCore, 1);
-    brand->id = id;
-    brand->tally = tally_new();
-    brand->watch = watch_new(id);
-    brand->clusters = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
-    brand->saved_at = g_get_monotonic_time();
-    int64_t last = 0;
-    if (!remember(brand, db, error) || !sorting_last_seq(db, id, brand->newest, &last, error) ||
-        !sorting_counted(db, id, 2 * (int64_t)VOLUME_STEP_S, seen_before, brand->tally, error)) {
-        brand_core_free(brand);
-        return NULL;
-    }
-    brand->seq = MAX(brand->seq, last);
-    brand->saved_seq = brand->seq;
-    return brand;
-}
-
 /* ---- the loop ---- */
 
 /* One batch of one brand. After a failure the engines are ahead of the tables, so the brand's
@@ -627,7 +377,7 @@ static bool sort_all(Core *core, bool *busy, GError **error)
             return false;
         if (brand->seq > brand->saved_seq &&
             g_get_monotonic_time() - brand->saved_at > SAVE_EVERY_S * G_USEC_PER_SEC &&
-            !save(brand, core->db, error))
+            !brand_core_save(brand, core->db, error))
             return false;
     }
     return true;
@@ -659,7 +409,7 @@ static bool work(Core *core, GError **error)
     g_hash_table_iter_init(&iter, core->brands);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         BrandCore *brand = value;
-        if (brand->seq > brand->saved_seq && !save(brand, core->db, error))
+        if (brand->seq > brand->saved_seq && !brand_core_save(brand, core->db, error))
             return false;
     }
     return true;

@@ -178,9 +178,10 @@ static bool join_incidents(BrandCore *brand, Db *db, Batch *batch, const Pipelin
 {
     const int64_t *from = g_hash_table_lookup(batch->links, &event->cluster);
     const int64_t *into = g_hash_table_lookup(batch->links, &event->into);
-    if (!from && !into)
+    const int64_t *stays = into ? into : from;
+    if (!stays)
         return true;
-    changed(batch, into ? *into : *from);
+    changed(batch, *stays);
     batch->links_moved = true;
     if (from && into) {
         if (*from == *into)

@@ -138,7 +138,7 @@ void terms_count_message(Terms *terms)
 
 static float size_of(const float *sizes, gsize stride, uint32_t cluster)
 {
-    return *(const float *)((const char *)sizes + stride * cluster);
+    return *(const float *)(const void *)((const char *)sizes + stride * cluster);
 }
 
 /* Makes room for another holder; false when there are as many as may be. */

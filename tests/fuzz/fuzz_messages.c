@@ -16,8 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t length = end ? (size_t)(end - data) : size;
         g_autofree char *text = g_strndup((const char *)data, length);
         at += (int64_t)length * length * 1000000;
+        id++;
         PipelineMessage message = {
-            .id = ++id, .at = at, .person = length ? data[0] : 0, .text = text};
+            .id = id, .at = at, .person = length ? data[0] : 0, .text = text};
         PipelineVerdict verdict;
         PipelineEvent event;
         pipeline_take(pipeline, &message, &verdict);

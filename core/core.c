@@ -322,11 +322,35 @@ static bool sort_batch(BrandCore *brand, Db *db, int *worked, GError **error)
     return true;
 }
 
+static bool is_listed(const GPtrArray *brands, int64_t id)
+{
+    for (guint i = 0; i < brands->len; i++)
+        if (((Brand *)brands->pdata[i])->id == id)
+            return true;
+    return false;
+}
+
+/* What was removed (the demo) is forgotten. */
+static void forget_removed(Core *core, const GPtrArray *brands)
+{
+    GHashTableIter iter;
+    gpointer key;
+    g_hash_table_iter_init(&iter, core->brands);
+    while (g_hash_table_iter_next(&iter, &key, NULL)) {
+        int64_t id = *(int64_t *)key;
+        if (is_listed(brands, id))
+            continue;
+        db_unlock(core->db, DB_LOCK_BRAND, id);
+        g_hash_table_iter_remove(&iter);
+    }
+}
+
 static bool look_for_brands(Core *core, GError **error)
 {
     g_autoptr(GPtrArray) brands = brand_list(core->db, error);
     if (!brands)
         return false;
+    forget_removed(core, brands);
     for (guint i = 0; i < brands->len; i++) {
         const Brand *each = brands->pdata[i];
         g_autoptr(GError) problem = NULL;

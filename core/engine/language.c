@@ -51,8 +51,10 @@ static GHashTable *load_little_words(void)
 static const GHashTable *little_words(void)
 {
     static gsize words;
-    if (g_once_init_enter(&words))
-        g_once_init_leave(&words, (gsize)load_little_words());
+    if (g_once_init_enter(&words)) {
+        gpointer loaded = load_little_words();
+        g_once_init_leave(&words, (gsize)loaded);
+    }
     return (const GHashTable *)words;
 }
 

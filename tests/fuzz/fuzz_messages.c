@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const uint8_t *end = memchr(data, '\n', size);
         size_t length = end ? (size_t)(end - data) : size;
         g_autofree char *text = g_strndup((const char *)data, length);
+        id++;
         at += (int64_t)length * length * 1000000;
         id++;
         PipelineMessage message = {

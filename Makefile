@@ -106,12 +106,14 @@ run: deps
 
 # ONLY='tests/core/%' runs a part.
 ONLY ?= %
+# Test files at once: most of their time is waiting for mail to come and for undo to pass.
+JOBS ?= 2
 check: deps-test
 	$(MAKE) $(BUILD)/asan/breakwater $(BUILD)/breakwater $(TESTBINS)
 	BREAKWATER=$(CURDIR)/$(BUILD)/asan/breakwater BREAKWATER_RELEASE=$(CURDIR)/$(BUILD)/breakwater \
 	ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
 	UBSAN_OPTIONS=print_stacktrace=1 \
-	prove --timer --exec tests/run $(addprefix $(BUILD)/asan/,$(filter $(ONLY),$(TESTS:%.c=%))) $(filter $(ONLY),$(SCRIPTS))
+	prove --timer -j $(JOBS) --exec tests/run $(addprefix $(BUILD)/asan/,$(filter $(ONLY),$(TESTS:%.c=%))) $(filter $(ONLY),$(SCRIPTS))
 
 lint:
 	tools/deps lint

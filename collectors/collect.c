@@ -354,9 +354,14 @@ static bool send_due(Collector *collector, bool *busy, GError **error)
                                               collector->channel->id, SEND_AT_ONCE, error);
     if (!due)
         return false;
-    for (guint i = 0; i < due->len; i++)
-        if (!send_one(collector, due->pdata[i], error))
+    for (guint i = 0; i < due->len; i++) {
+        int64_t pause = collector->send_at - g_get_monotonic_time();
+        bool good = pause > 0 ? delivery_release(collector->db, due->pdata[i],
+                                                 g_get_real_time() + pause, error)
+                              : send_one(collector, due->pdata[i], error);
+        if (!good)
             return false;
+    }
     *busy = due->len == SEND_AT_ONCE;
     return !due->len || tell_progress(collector, due);
 }
@@ -464,9 +469,10 @@ static bool work(Collector *collector, GError **error)
                 return true;
             checked = now;
         }
-        if (now >= collector->poll_at && !poll_once(collector, error))
-            return false;
+        /* first what became of the last sendings: a poll may bring them back as our own messages */
         if (!answer_questions(collector, error))
+            return false;
+        if (now >= collector->poll_at && !poll_once(collector, error))
             return false;
         if (!collector->stopped && g_get_monotonic_time() >= collector->send_at &&
             !send_due(collector, &busy, error))

@@ -17,12 +17,14 @@ enum {
     SAVE_EVERY_S = 120,    /* the engines' memory */
     WATCH_EVERY_S = 5,     /* the volume, for spikes */
     OPEN_WITHIN_S = 86400, /* an older wave (imported history) opens no incident */
-    MOST_NAMED = 40,       /* conversations named in one bell */
+    MOST_NAMED = 40,       /* incidents, and conversations, named in one bell */
+    REFUSED_S = 60,        /* a brand whose batch the tables refuse is tried again after this */
 };
 
 typedef struct Core {
     Db *db;
-    GHashTable *brands; /* id -> BrandCore */
+    GHashTable *brands;  /* id -> BrandCore */
+    GHashTable *refused; /* id -> monotonic microseconds: not before */
     int64_t looked_at;
 } Core;
 
@@ -172,34 +174,41 @@ static bool on_suspect(BrandCore *brand, Db *db, Batch *batch, const PipelineEve
     return true;
 }
 
-/* An incident on one side takes in the other side; two incidents meet. */
+/* An incident on one side takes in the other side; two incidents meet. `incident`: the one that
+ * both belong to then, or 0. */
 static bool join_incidents(BrandCore *brand, Db *db, Batch *batch, const PipelineEvent *event,
-                           GError **error)
+                           int64_t *incident, GError **error)
 {
     const int64_t *from = g_hash_table_lookup(batch->links, &event->cluster);
     const int64_t *into = g_hash_table_lookup(batch->links, &event->into);
-    const int64_t *stays = into ? into : from;
-    if (!stays)
+    *incident = into ? *into : from ? *from : 0;
+    if (!*incident)
         return true;
-    changed(batch, *stays);
+    changed(batch, *incident);
     batch->links_moved = true;
-    if (from && into) {
-        if (*from == *into)
-            return true;
-        mark_counted(batch, event->cluster);
-        mark_counted(batch, event->into);
-        return membership_meet(db, brand->id, *from, *into, error);
+    if (from && into && *from == *into)
+        return true;
+    if (!from || !into) {
+        int64_t cluster = into ? event->cluster : event->into;
+        mark_counted(batch, cluster);
+        return membership_take(db, brand->id, *incident, cluster, error);
     }
-    int64_t cluster = into ? event->cluster : event->into;
-    mark_counted(batch, cluster);
-    return membership_take(db, brand->id, into ? *into : *from, cluster, error);
+    g_autoptr(GArray) taken = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    if (!membership_meet(db, brand->id, *from, *into, taken, error))
+        return false;
+    for (guint i = 0; i < taken->len; i++)
+        mark_counted(batch, g_array_index(taken, int64_t, i));
+    if (taken->len)
+        *incident = MIN(*from, *into);
+    return true;
 }
 
 static bool on_merge(BrandCore *brand, Db *db, Batch *batch, const PipelineEvent *event,
                      GError **error)
 {
-    if (!join_incidents(brand, db, batch, event, error) ||
-        !sorting_merge(db, brand->id, event->cluster, event->into, error))
+    int64_t incident;
+    if (!join_incidents(brand, db, batch, event, &incident, error) ||
+        !sorting_merge(db, brand->id, event->cluster, event->into, incident, error))
         return false;
     tally_merge(brand->tally, event->cluster, event->into);
     relabel(batch, event->cluster, event->into);
@@ -284,7 +293,7 @@ static bool bell(BrandCore *brand, Db *db, const Batch *batch, GError **error)
 {
     g_autoptr(GString) what = g_string_new(NULL);
     g_string_printf(what, "%" G_GINT64_FORMAT " overview", brand->id);
-    for (guint i = 0; i < batch->incidents->len; i++)
+    for (guint i = 0; i < batch->incidents->len && i < MOST_NAMED; i++)
         g_string_append_printf(what, ",incident:%" G_GINT64_FORMAT,
                                g_array_index(batch->incidents, int64_t, i));
     for (guint i = 0; i < batch->messages->len && i < MOST_NAMED; i++)
@@ -354,7 +363,9 @@ static bool look_for_brands(Core *core, GError **error)
     for (guint i = 0; i < brands->len; i++) {
         const Brand *each = brands->pdata[i];
         g_autoptr(GError) problem = NULL;
-        if (g_hash_table_contains(core->brands, &each->id))
+        const int64_t *until = g_hash_table_lookup(core->refused, &each->id);
+        if (g_hash_table_contains(core->brands, &each->id) ||
+            (until && g_get_monotonic_time() < *until))
             continue;
         if (!db_try_lock(core->db, DB_LOCK_BRAND, each->id, &problem)) {
             if (problem) {
@@ -385,25 +396,46 @@ static bool watch_volume(BrandCore *brand, Db *db, GError **error)
     return !changed || db_notify(db, "inbox", what, error);
 }
 
+static bool serve(BrandCore *brand, Db *db, bool *busy, GError **error)
+{
+    int worked;
+    if (!sort_batch(brand, db, &worked, error) || (worked && !db_plan_again(db, error)) ||
+        !watch_volume(brand, db, error))
+        return false;
+    *busy |= worked > 0;
+    return brand->seq <= brand->saved_seq ||
+           g_get_monotonic_time() - brand->saved_at <= SAVE_EVERY_S * G_USEC_PER_SEC ||
+           brand_core_save(brand, db, error);
+}
+
+/* What the tables refuse would stop every brand if it ended the process: this brand rests, said in
+ * the log each time, and the others go on. Nothing is lost, the batch stays in the queue. */
+static void set_brand_aside(Core *core, int64_t id, const GError *problem)
+{
+    int64_t until = g_get_monotonic_time() + REFUSED_S * (int64_t)G_USEC_PER_SEC;
+    g_critical("brand %" G_GINT64_FORMAT
+               " waits a minute, because its messages cannot be sorted: %s",
+               id, problem->message);
+    db_rollback(core->db);
+    db_unlock(core->db, DB_LOCK_BRAND, id);
+    g_hash_table_replace(core->refused, boxed(id), boxed(until));
+}
+
 static bool sort_all(Core *core, bool *busy, GError **error)
 {
     GHashTableIter iter;
-    gpointer value;
+    gpointer key, value;
     g_hash_table_iter_init(&iter, core->brands);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        BrandCore *brand = value;
-        int worked;
-        if (!sort_batch(brand, core->db, &worked, error))
+    while (g_hash_table_iter_next(&iter, &key, &value)) {
+        g_autoptr(GError) problem = NULL;
+        if (serve(value, core->db, busy, &problem))
+            continue;
+        if (g_error_matches(problem, BW_ERROR, BW_ERROR_TEMPORARY) || !db_is_alive(core->db)) {
+            g_propagate_error(error, g_steal_pointer(&problem));
             return false;
-        *busy |= worked > 0;
-        if (worked && !db_plan_again(core->db, error))
-            return false;
-        if (!watch_volume(brand, core->db, error))
-            return false;
-        if (brand->seq > brand->saved_seq &&
-            g_get_monotonic_time() - brand->saved_at > SAVE_EVERY_S * G_USEC_PER_SEC &&
-            !brand_core_save(brand, core->db, error))
-            return false;
+        }
+        set_brand_aside(core, *(int64_t *)key, problem);
+        g_hash_table_iter_remove(&iter);
     }
     return true;
 }
@@ -450,6 +482,7 @@ int core_run(const char *database_url)
     signal(SIGPIPE, SIG_IGN);
     log_start("core");
     core.brands = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, brand_core_free);
+    core.refused = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     while (!ending) {
         g_autoptr(GError) error = NULL;
         bool ready;
@@ -476,6 +509,7 @@ int core_run(const char *database_url)
             g_usleep(G_USEC_PER_SEC);
     }
     g_hash_table_unref(core.brands);
+    g_hash_table_unref(core.refused);
     db_close(core.db);
     return status;
 }

@@ -446,7 +446,7 @@ grant select on brand, channel, channel_state, quarantine, author, conversation,
 grant insert on gap, quarantine, author, conversation, message, intake, channel_state, delivery_attempt to breakwater_collect;
 grant update on quarantine, channel_state, delivery, delivery_attempt, author to breakwater_collect;
 grant update (extra) on message to breakwater_collect;
-grant delete on quarantine to breakwater_collect;
+grant delete on quarantine, delivery_attempt to breakwater_collect;
 grant select on intake to breakwater_collect;
 
 

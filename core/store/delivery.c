@@ -17,6 +17,7 @@ void delivery_free(Delivery *delivery)
     g_free(delivery);
 }
 
+/* d is the delivery, t its last attempt */
 #define DELIVERY_COLUMNS                                                                           \
     "d.brand_id, d.id, d.channel_id, d.conversation_id, d.person_id, d.message_id, d.update_id,"   \
     " d.attempts, d.visibility = 'direct' as direct, d.user_id is null as automatic, d.state,"     \
@@ -26,9 +27,7 @@ void delivery_free(Delivery *delivery)
 #define DELIVERY_JOINS                                                                             \
     " join message m on m.brand_id = d.brand_id and m.id = d.message_id"                           \
     " join conversation c on c.brand_id = d.brand_id and c.id = d.conversation_id"                 \
-    " join author a on a.brand_id = d.brand_id and a.id = c.author_id"                             \
-    " left join delivery_attempt t on t.brand_id = d.brand_id and t.delivery_id = d.id"            \
-    "  and t.number = d.attempts"
+    " join author a on a.brand_id = d.brand_id and a.id = c.author_id"
 
 static Delivery *delivery_from_row(DbRow row)
 {
@@ -83,13 +82,7 @@ GPtrArray *delivery_claim(Db *db, int64_t brand, int64_t channel, int limit, GEr
         "  from due where d.brand_id = $1 and d.id = due.id returning d.*),"
         " t as (insert into delivery_attempt (brand_id, delivery_id, number, started_at)"
         "  select brand_id, id, attempts, clock_timestamp() from taken returning *)"
-        " select d.brand_id, d.id, d.channel_id, d.conversation_id, d.person_id, d.message_id,"
-        "  d.update_id, d.attempts, d.visibility = 'direct' as direct, d.user_id is null as automatic,"
-        "  d.state, d.lang, d.body, t.started_at, false as handed, m.external_id as to_external_id,"
-        "  m.subject, c.thread, m.extra, m.sent_at, a.external_id as author_id, a.handle, a.name"
-        " from taken d join message m on m.brand_id = d.brand_id and m.id = d.message_id"
-        " join conversation c on c.brand_id = d.brand_id and c.id = d.conversation_id"
-        " join author a on a.brand_id = d.brand_id and a.id = c.author_id"
+        " select " DELIVERY_COLUMNS " from taken d" DELIVERY_JOINS
         " join t on t.delivery_id = d.id order by d.send_at, d.id",
         db_int(brand), db_int(channel), db_int(limit));
     return result ? all_of(result) : NULL;
@@ -105,12 +98,18 @@ GPtrArray *delivery_open_questions(Db *db, int64_t brand, int64_t channel, bool 
                 " and ($3 or lease_until < clock_timestamp())",
                 db_int(brand), db_int(channel), db_bool(at_start)))
         return NULL;
-    g_autoptr(DbResult) result =
-        db_query(db, error,
-                 "select " DELIVERY_COLUMNS " from delivery d" DELIVERY_JOINS
-                 " where d.brand_id = $1 and d.channel_id = $2 and d.state = 'unknown'"
-                 " and d.send_at <= clock_timestamp() order by d.send_at, d.id limit $3",
-                 db_int(brand), db_int(channel), db_int(limit));
+    /* the lease keeps a person from deciding while the network is being asked */
+    g_autoptr(DbResult) result = db_query(
+        db, error,
+        "with due as (select id from delivery where brand_id = $1 and channel_id = $2"
+        "  and state = 'unknown' and send_at <= clock_timestamp()"
+        "  order by send_at, id limit $3 for update skip locked),"
+        " asked as (update delivery d set lease_until = clock_timestamp() + interval '2 min'"
+        "  from due where d.brand_id = $1 and d.id = due.id returning d.*)"
+        " select " DELIVERY_COLUMNS " from asked d" DELIVERY_JOINS
+        " left join delivery_attempt t on t.brand_id = d.brand_id and t.delivery_id = d.id"
+        "  and t.number = d.attempts order by d.send_at, d.id",
+        db_int(brand), db_int(channel), db_int(limit));
     return result ? all_of(result) : NULL;
 }
 
@@ -186,6 +185,8 @@ bool delivery_sent(Db *db, const Delivery *delivery, const char *external_id, co
     return false;
 }
 
+/* Only where it still is as it was claimed: a person may have decided meanwhile. What would be
+ * tried again of an update that was stopped is over instead. */
 bool delivery_ended(Db *db, const Delivery *delivery, const char *state, const char *reason,
                     int64_t send_at, GError **error)
 {
@@ -193,16 +194,33 @@ bool delivery_ended(Db *db, const Delivery *delivery, const char *state, const c
     if (!db_begin(db, error))
         return false;
     if (db_run(db, error,
-               "update delivery set state = $3, reason = $4, lease_until = null,"
-               " send_at = coalesce($5, 'infinity'),"
-               " finished_at = case when $6 then clock_timestamp() end"
-               " where brand_id = $1 and id = $2",
+               "update delivery d set lease_until = null, send_at = coalesce($5, 'infinity'),"
+               " state = case when s.stopped then 'skipped' else $3 end,"
+               " reason = case when s.stopped then 'stopped before it went out' else $4 end,"
+               " finished_at = case when $6 or s.stopped then clock_timestamp() end"
+               " from (select $3 = 'queued' and exists (select from incident_update"
+               "  where brand_id = $1 and id = $8 and stopped_at is not null) as stopped) s"
+               " where d.brand_id = $1 and d.id = $2 and d.state in ('sending', 'unknown')"
+               " and d.attempts = $7",
                db_int(delivery->brand), db_int(delivery->id), db_text(state), db_text(reason),
-               db_time(send_at), db_bool(over)) &&
+               db_time(send_at), db_bool(over), db_int(delivery->attempts),
+               db_id(delivery->update)) &&
         end_attempt(db, delivery, state, reason, error) && db_commit(db, error))
         return true;
     db_rollback(db);
     return false;
+}
+
+bool delivery_release(Db *db, const Delivery *delivery, int64_t send_at, GError **error)
+{
+    return db_run(db, error,
+                  "with gone as (delete from delivery_attempt where brand_id = $1"
+                  "  and delivery_id = $2 and number = $3)"
+                  " update delivery set state = 'queued', lease_until = null, send_at = $4,"
+                  "  attempts = attempts - 1"
+                  " where brand_id = $1 and id = $2 and state = 'sending' and attempts = $3",
+                  db_int(delivery->brand), db_int(delivery->id), db_int(delivery->attempts),
+                  db_time(send_at));
 }
 
 bool delivery_bounced(Db *db, int64_t brand, int64_t channel, const char *external_id,

@@ -40,6 +40,8 @@ bool delivery_sent(Db *db, const Delivery *delivery, const char *external_id, co
  * "queued" (try again at send_at). */
 bool delivery_ended(Db *db, const Delivery *delivery, const char *state, const char *reason,
                     int64_t send_at, GError **error);
+/* Claimed, but not tried after all: back in the queue until send_at, without an attempt. */
+bool delivery_release(Db *db, const Delivery *delivery, int64_t send_at, GError **error);
 /* A bounce: a sent delivery of this channel with that external id becomes failed. */
 bool delivery_bounced(Db *db, int64_t brand, int64_t channel, const char *external_id,
                       const char *reason, GError **error);

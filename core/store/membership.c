@@ -343,7 +343,8 @@ bool membership_open(Db *db, int64_t brand, int64_t cluster, const char *title, 
 
 /* ---- two incidents ---- */
 
-static bool take_all(Db *db, int64_t brand, int64_t from, int64_t into, GError **error)
+static bool take_all(Db *db, int64_t brand, int64_t from, int64_t into, GArray *taken,
+                     GError **error)
 {
     g_autoptr(DbResult) clusters = db_query(
         db, error,
@@ -351,13 +352,17 @@ static bool take_all(Db *db, int64_t brand, int64_t from, int64_t into, GError *
         db_int(brand), db_int(from), db_int(into));
     if (!clusters)
         return false;
-    for (int i = 0; i < db_rows(clusters); i++)
-        if (!membership_take(db, brand, into, db_get_int(db_row(clusters, i), "id"), error))
+    for (int i = 0; i < db_rows(clusters); i++) {
+        int64_t id = db_get_int(db_row(clusters, i), "id");
+        g_array_append_val(taken, id);
+        if (!membership_take(db, brand, into, id, error))
             return false;
+    }
     return true;
 }
 
-bool membership_meet(Db *db, int64_t brand, int64_t one, int64_t other, GError **error)
+bool membership_meet(Db *db, int64_t brand, int64_t one, int64_t other, GArray *taken,
+                     GError **error)
 {
     int64_t older = MIN(one, other), younger = MAX(one, other), now = g_get_real_time();
     g_autoptr(DbResult) result =
@@ -378,7 +383,7 @@ bool membership_meet(Db *db, int64_t brand, int64_t one, int64_t other, GError *
                note(db, brand, younger, now, "met", text, error);
     }
     g_autofree char *text = g_strdup_printf("into incident %" G_GINT64_FORMAT, older);
-    return take_all(db, brand, younger, older, error) &&
+    return take_all(db, brand, younger, older, taken, error) &&
            db_run(db, error,
                   "update incident set phase = 'dismissed', merged_into = $3, ended_at = $4,"
                   " version = version + 1 where brand_id = $1 and id = $2",

@@ -16,5 +16,6 @@ bool membership_add(Db *db, int64_t brand, const GPtrArray *verdicts, GError **e
 
 /* Two clusters with an incident each became one. While both are only suspected and nobody was told,
  * the younger goes into the older; otherwise both get a line in their timeline and people decide.
- */
-bool membership_meet(Db *db, int64_t brand, int64_t one, int64_t other, GError **error);
+ * `taken` gets the clusters (int64_t) whose messages were counted for the older one by that. */
+bool membership_meet(Db *db, int64_t brand, int64_t one, int64_t other, GArray *taken,
+                     GError **error);

@@ -59,6 +59,9 @@ void message_tidy(Message *message)
                        &message->subject,     &message->permalink};
     for (gsize i = 0; i < G_N_ELEMENTS(shorts); i++)
         tidy(shorts[i], 2000);
+    /* clients claim anything; before 2000 is no time that a complaint was written at */
+    if (message->sent_at < 946684800 * (int64_t)G_USEC_PER_SEC)
+        message->sent_at = g_get_real_time();
     tidy(&message->body, MOST_CHARACTERS);
     tidy(&message->rest, MOST_CHARACTERS);
     if (!message->body)

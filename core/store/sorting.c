@@ -292,7 +292,9 @@ bool sorting_inbox(Db *db, int64_t brand, const GPtrArray *verdicts, GError **er
         "  triage = case when excluded.triage = 'automatic' or i.triage = 'complaint'"
         "    or (i.triage = 'question' and excluded.triage = 'other') then i.triage"
         "    else excluded.triage end,"
-        "  incident_id = coalesce(excluded.incident_id, i.incident_id),"
+        "  incident_id = case when excluded.incident_id is null and excluded.triage <> 'automatic'"
+        "   and i.state in ('parked', 'done') then null"
+        "   else coalesce(excluded.incident_id, i.incident_id) end,"
         "  visibility = excluded.visibility, name = excluded.name, handle = excluded.handle,"
         "  subject = coalesce(i.subject, excluded.subject), snippet = excluded.snippet,"
         "  lang = case when excluded.lang = '-' then i.lang else excluded.lang end,"
@@ -301,7 +303,8 @@ bool sorting_inbox(Db *db, int64_t brand, const GPtrArray *verdicts, GError **er
         "   else excluded.waiting_since end,"
         "  last_at = greatest(i.last_at, excluded.last_at),"
         "  last_message_id = greatest(i.last_message_id, excluded.last_message_id),"
-        "  done_at = null, version = i.version + 1",
+        "  done_at = case when excluded.triage = 'automatic' then i.done_at end,"
+        "  version = i.version + 1",
         db_int(brand), db_ints(conversations), db_ints(channels), db_ints(persons), db_bools(told),
         db_texts(triages), db_ids(incidents), db_bools(direct), db_texts(networks), db_texts(names),
         db_texts(handles), db_texts(subjects), db_texts(snippets), db_texts(langs), db_ints(counts),
@@ -328,15 +331,18 @@ bool sorting_own(Db *db, int64_t brand, const GPtrArray *own, GArray *incidents,
         g_array_append_val(times, message->sent_at);
     }
     if (elsewhere->len &&
-        !db_run(db, error,
-                "update inbox i set state = 'done', unanswered = 0, done_at = o.at,"
-                " version = version + 1"
-                " from (select conversation, max(id) as id, max(at) as at"
-                "  from unnest($2::bigint[], $3::bigint[], $4::timestamptz[])"
-                "   as t (conversation, id, at) group by 1) o"
-                " where i.brand_id = $1 and i.conversation_id = o.conversation"
-                " and i.last_message_id < o.id and i.state in ('waiting', 'snoozed')",
-                db_int(brand), db_ints(elsewhere), db_ints(ids), db_times(times)))
+        !db_run(
+            db, error,
+            "update inbox i set state = 'done', unanswered = 0, done_at = o.at,"
+            " version = version + 1"
+            " from (select conversation, max(id) as id, max(at) as at"
+            "  from unnest($2::bigint[], $3::bigint[], $4::timestamptz[])"
+            "   as t (conversation, id, at) group by 1) o"
+            " where i.brand_id = $1 and i.conversation_id = o.conversation"
+            " and i.last_message_id < o.id and i.state in ('waiting', 'snoozed')"
+            " and not exists (select from delivery d where d.brand_id = $1"
+            "  and d.conversation_id = i.conversation_id and d.state in ('sending', 'unknown'))",
+            db_int(brand), db_ints(elsewhere), db_ints(ids), db_times(times)))
         return false;
     if (!deliveries->len)
         return true;
@@ -358,7 +364,7 @@ bool sorting_own(Db *db, int64_t brand, const GPtrArray *own, GArray *incidents,
             "  (select * from delivery where brand_id = $1 and id = o.id offset 0) d"
             " join incident_update u on u.brand_id = $1 and u.id = d.update_id"
             " where i.brand_id = $1 and i.person_id = d.person_id and i.incident_id = u.incident_id"
-            " and i.state in ('waiting', 'parked') and (select received_at from message"
+            " and i.state in ('waiting', 'parked', 'done') and (select received_at from message"
             "  where brand_id = $1 and id = i.last_message_id) <= d.created_at",
             db_int(brand), db_ints(deliveries)))
         return false;
@@ -430,7 +436,8 @@ bool sorting_cluster_terms(Db *db, int64_t brand, int64_t cluster, char **terms,
                   db_int(brand), db_int(cluster), db_texts(texts));
 }
 
-bool sorting_merge(Db *db, int64_t brand, int64_t from, int64_t into, GError **error)
+bool sorting_merge(Db *db, int64_t brand, int64_t from, int64_t into, int64_t incident,
+                   GError **error)
 {
     return db_run(db, error,
                   "update assignment set cluster_id = $3 where brand_id = $1 and cluster_id = $2",
@@ -449,7 +456,11 @@ bool sorting_merge(Db *db, int64_t brand, int64_t from, int64_t into, GError **e
            db_run(db, error,
                   "update cluster set merged_into = $3, incident_id = null"
                   " where brand_id = $1 and id = $2",
-                  db_int(brand), db_int(from), db_int(into));
+                  db_int(brand), db_int(from), db_int(into)) &&
+           (!incident || db_run(db, error,
+                                "update cluster set incident_id = $3, dismissed_at = null"
+                                " where brand_id = $1 and id = $2",
+                                db_int(brand), db_int(into), db_int(incident)));
 }
 
 static int64_t *boxed(int64_t value)

@@ -56,8 +56,10 @@ typedef struct ClusterRow {
 /* `rows`: ClusterRow. Terms are set apart, they change rarely. */
 bool sorting_clusters(Db *db, int64_t brand, const GArray *rows, GError **error);
 bool sorting_cluster_terms(Db *db, int64_t brand, int64_t cluster, char **terms, GError **error);
-/* `from` turned out to be `into`: messages and counters move. */
-bool sorting_merge(Db *db, int64_t brand, int64_t from, int64_t into, GError **error);
+/* `from` turned out to be `into`: messages and counters move. `incident` is the open one that both
+ * belong to from now on; 0: none, then an ended one stays as it is. */
+bool sorting_merge(Db *db, int64_t brand, int64_t from, int64_t into, int64_t incident,
+                   GError **error);
 /* cluster -> open incident, int64_t * both; of all clusters that belong to one. */
 GHashTable *sorting_links(Db *db, int64_t brand, GError **error);
 

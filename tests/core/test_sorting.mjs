@@ -122,3 +122,18 @@ test('an update reaches everybody once, though the collector is killed while it 
     await until('the core knows who was told', () => number(`select told from incident where id = ${incident.id}`) === preview.recipients)
     assert.equal(number(`select count(*) from inbox where incident_id = ${incident.id} and state = 'waiting'`), 0, 'who was told is parked')
 })
+
+test('somebody who was told and asks something else is waited for again', async () => {
+    const [[handle, thread]] = bw.sql(`select a.external_id, c.thread from inbox i join conversation c on c.id = i.conversation_id join author a on a.id = c.author_id
+        where i.state = 'parked' and i.network = 'x' limit 1`)
+    const channel = 'day'
+    assert.equal(bw.sql(`select state from inbox i join conversation c on c.id = i.conversation_id where c.thread = '${thread}'`)[0][0], 'parked')
+    const file = join(bw.base, `${channel}.jsonl`)
+    const line = { id: 'again', ts: START + 2000, channel: 'x', author: handle, thread, parent: thread, text: 'Bis wann kann ich die Tassen umtauschen?' }
+    writeFileSync(file, readFileSync(file, 'utf8') + JSON.stringify(line) + '\n')
+    for (const pid of bw.children(/ collect /)) process.kill(pid, 'SIGKILL')
+    await until('it is sorted', () => number(`select count(*) from assignment s join message m on m.id = s.message_id where m.external_id = 'again'`) === 1, { seconds: 60 })
+    const [[state, incident]] = bw.sql(`select i.state, coalesce(i.incident_id, 0) from inbox i join conversation c on c.id = i.conversation_id
+        join author a on a.id = c.author_id where c.thread = '${thread}' and a.external_id = '${handle}'`)
+    assert.deepEqual([state, incident], ['waiting', '0'])
+})

@@ -115,14 +115,14 @@ create table quarantine (                      -- what could not be read, with i
     reason      text not null,
     raw         bytea not null,
     size        bigint not null,               -- of the whole; raw may be its beginning
-    state       text not null default 'open' check (state in ('open', 'retry', 'done', 'dismissed')),
+    state       text not null default 'open' check (state in ('open', 'dismissed')),
     attempts    int not null default 1,
     why         text,                          -- the reason of who dismissed it
     at          timestamptz not null default now(),
     primary key (brand_id, id),
     unique (brand_id, channel_id, external_id)
 );
-create index quarantine_open on quarantine (brand_id, id) where state in ('open', 'retry');
+create index quarantine_open on quarantine (brand_id, id) where state = 'open';
 
 -- ---- what comes in ----
 
@@ -446,7 +446,7 @@ grant select on brand, channel, channel_state, quarantine, author, conversation,
 grant insert on gap, quarantine, author, conversation, message, intake, channel_state, delivery_attempt to breakwater_collect;
 grant update on quarantine, channel_state, delivery, delivery_attempt, author to breakwater_collect;
 grant update (extra) on message to breakwater_collect;
-grant delete on quarantine, delivery_attempt to breakwater_collect;
+grant delete on delivery_attempt to breakwater_collect;
 grant select on intake to breakwater_collect;
 
 

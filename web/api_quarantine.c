@@ -1,4 +1,4 @@
-/* What could not be read: see it, have it read again, dismiss it. */
+/* What could not be read: see it, take its bytes, dismiss it. */
 #include "core/store/quarantine.h"
 #include "core/store/user.h"
 #include "web/api.h"
@@ -19,12 +19,11 @@ static json_t *list_quarantine(Request *request, GError **error)
         DbRow row = db_row(rows, i);
         json_array_append_new(
             items,
-            json_pack("{s:o, s:o, s:s, s:I, s:o, s:s, s:I, s:s}", "id",
-                      json_id(db_get_int(row, "id")), "channel", channel_json(row), "reason",
-                      db_get_text(row, "reason"), "size", (json_int_t)db_get_int(row, "size"), "at",
-                      json_time(db_get_time(row, "at")), "external_id",
-                      db_get_text(row, "external_id"), "attempts",
-                      (json_int_t)db_get_int(row, "attempts"), "state", db_get_text(row, "state")));
+            json_pack("{s:o, s:o, s:s, s:I, s:o, s:s, s:I}", "id", json_id(db_get_int(row, "id")),
+                      "channel", channel_json(row), "reason", db_get_text(row, "reason"), "size",
+                      (json_int_t)db_get_int(row, "size"), "at", json_time(db_get_time(row, "at")),
+                      "external_id", db_get_text(row, "external_id"), "attempts",
+                      (json_int_t)db_get_int(row, "attempts")));
         if (i + 1 == limit)
             next = g_strdup_printf("%" G_GINT64_FORMAT, db_get_int(row, "id"));
     }
@@ -56,17 +55,6 @@ static json_t *done(Request *request, const char *action, GError **error)
     return json_null();
 }
 
-static json_t *retry(Request *request, GError **error)
-{
-    int64_t channel;
-    if (!quarantine_retry(request->db, request->brand->id, request->ids[0], &channel, error))
-        return NULL;
-    g_autoptr(GArray) channels = g_array_new(FALSE, FALSE, sizeof(int64_t));
-    g_array_append_val(channels, channel);
-    return api_wake_channels(request, channels, error) ? done(request, "quarantine-retry", error)
-                                                       : NULL;
-}
-
 static json_t *dismiss(Request *request, GError **error)
 {
     const char *why = request_text(request, "why", 1, 500, error);
@@ -78,7 +66,6 @@ static json_t *dismiss(Request *request, GError **error)
 const Route quarantine_routes[] = {
     {"GET", "/api/b/:brand/quarantine", NEED_READER, list_quarantine, false},
     {"GET", "/api/b/:brand/quarantine/:id/raw", NEED_AGENT, show_raw, false},
-    {"POST", "/api/b/:brand/quarantine/:id/retry", NEED_AGENT, retry, true},
     {"POST", "/api/b/:brand/quarantine/:id/dismiss", NEED_AGENT, dismiss, true},
     {0},
 };

@@ -197,15 +197,13 @@ bool channel_quarantine(Db *db, int64_t brand, int64_t id, const char *external_
 {
     gsize length;
     const void *bytes = g_bytes_get_data(raw, &length);
-    return db_run(
-        db, error,
-        "insert into quarantine (brand_id, channel_id, external_id, reason, raw, size)"
-        " values ($1, $2, $3, $4, $5, $6)"
-        " on conflict (brand_id, channel_id, external_id) do update"
-        "  set attempts = quarantine.attempts + 1, reason = excluded.reason,"
-        "  state = case when quarantine.state = 'retry' then 'open' else quarantine.state end",
-        db_int(brand), db_int(id), db_text(external_id), db_text(reason),
-        db_bytes(length ? bytes : "", MIN(length, MOST_RAW)), db_int(size));
+    return db_run(db, error,
+                  "insert into quarantine (brand_id, channel_id, external_id, reason, raw, size)"
+                  " values ($1, $2, $3, $4, $5, $6)"
+                  " on conflict (brand_id, channel_id, external_id) do update"
+                  "  set attempts = quarantine.attempts + 1, reason = excluded.reason",
+                  db_int(brand), db_int(id), db_text(external_id), db_text(reason),
+                  db_bytes(length ? bytes : "", MIN(length, MOST_RAW)), db_int(size));
 }
 
 bool channel_add_gap(Db *db, int64_t brand, int64_t id, int64_t from, int64_t to,

@@ -5,9 +5,9 @@ DbResult *quarantine_list(Db *db, int64_t brand, int64_t after, int limit, GErro
     return db_query(
         db, error,
         "select q.id, q.channel_id, c.kind as network, c.name as channel_name, q.reason,"
-        " q.size, q.at, q.external_id, q.attempts, q.state from quarantine q"
+        " q.size, q.at, q.external_id, q.attempts from quarantine q"
         " join channel c on c.brand_id = $1 and c.id = q.channel_id"
-        " where q.brand_id = $1 and q.state in ('open', 'retry') and q.id > $2"
+        " where q.brand_id = $1 and q.state = 'open' and q.id > $2"
         " order by q.id limit $3",
         db_int(brand), db_int(after), db_int(limit));
 }
@@ -29,27 +29,12 @@ DbResult *quarantine_raw(Db *db, int64_t brand, int64_t id, GError **error)
     return g_steal_pointer(&result);
 }
 
-bool quarantine_retry(Db *db, int64_t brand, int64_t id, int64_t *channel, GError **error)
-{
-    g_autoptr(DbResult) result =
-        db_query(db, error,
-                 "update quarantine set state = 'retry' where brand_id = $1 and id = $2"
-                 " and state in ('open', 'retry') returning channel_id",
-                 db_int(brand), db_int(id));
-    if (!result)
-        return false;
-    if (!db_rows(result))
-        return missing(error);
-    *channel = db_get_int(db_row(result, 0), "channel_id");
-    return true;
-}
-
 bool quarantine_dismiss(Db *db, int64_t brand, int64_t id, const char *why, GError **error)
 {
     g_autoptr(DbResult) result = db_query(
         db, error,
         "update quarantine set state = 'dismissed', why = $3 where brand_id = $1 and id = $2"
-        " and state in ('open', 'retry')",
+        " and state = 'open'",
         db_int(brand), db_int(id), db_text(why));
     if (!result)
         return false;

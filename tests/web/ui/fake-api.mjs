@@ -277,9 +277,9 @@ function makeRoutes(state, emit, later) {
             return [204];
         }],
         ["GET", /^quarantine$/, (_, q) => paged(state.quarantine, q)],
-        ["POST", /^quarantine\/(\w+)\/(retry|dismiss)$/, ([id, what]) => {
+        ["POST", /^quarantine\/(\w+)\/dismiss$/, ([id]) => {
             const q = find(state.quarantine, id);
-            if (what === "dismiss") state.quarantine.splice(state.quarantine.indexOf(q), 1);
+            state.quarantine.splice(state.quarantine.indexOf(q), 1);
             return q;
         }],
     ];

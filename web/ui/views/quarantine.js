@@ -1,7 +1,7 @@
-/* What came in and could not be read: kept with its bytes, for a second try or a decision. */
+/* What came in and could not be read: kept with its bytes, for a person to decide. */
 import { html, useState } from "../lib.js";
 import { post } from "../api.js";
-import { api, changed, may, say } from "../state.js";
+import { api, changed, may } from "../state.js";
 import { useList } from "../list.js";
 import { Button, Dialog, Empty, useTitle, When } from "./common.js";
 import { Fresh, Rows } from "./lists.js";
@@ -14,13 +14,6 @@ export function QuarantinePage() {
     const list = /** @type {import("../list.js").List<Quarantined>} */ (useList(api("quarantine"), ["overview"], true));
     const [dismiss, setDismiss] = useState(/** @type {Quarantined | null} */ (null));
     const [why, setWhy] = useState("");
-    /** @param {Quarantined} q */
-    const retry = async (q) => {
-        await post(api(`quarantine/${q.id}/retry`));
-        say("It is read again at the next poll.");
-        changed(["overview"]);
-        await list.refresh();
-    };
     return html`<div class="page">
         <h1>Quarantine</h1>
         <p class="lead">What came in and could not be read. Nothing of it is lost, and it holds up nothing else.</p>
@@ -31,8 +24,7 @@ export function QuarantinePage() {
                     <p class="row-top"><strong>${q.reason}</strong><span class="soft nowrap"><${When} at=${q.at} /></span></p>
                     <p class="soft">${kind(q.channel)} ${q.channel.name} · ${size(q.size)}${q.attempts ? ` · ${some(q.attempts, "attempt")}` : ""}${q.external_id ? ` · ${q.external_id}` : ""}</p>
                     <p class="decide"><a class="button small" href=${api(`quarantine/${q.id}/raw`)} download>Download the bytes</a>
-                        ${may("sort") && html`<${Button} small onClick=${() => retry(q)}>Read it again<//>
-                        <${Button} small onClick=${() => { setWhy(""); setDismiss(q); }}>Dismiss<//>`}</p>
+                        ${may("sort") && html`<${Button} small onClick=${() => { setWhy(""); setDismiss(q); }}>Dismiss<//>`}</p>
                 </li>`} />
         </section>
         ${dismiss && html`<${Dialog} title="Dismiss this?" onClose=${() => setDismiss(null)}>

@@ -152,12 +152,34 @@ bool channel_pause(Db *db, int64_t brand, int64_t id, bool paused, GError **erro
                   db_int(brand), db_int(id), db_bool(paused));
 }
 
-bool channel_remove(Db *db, int64_t brand, int64_t id, GError **error)
+/* One statement: of a row that its collector moves meanwhile it sees where it went. */
+static bool end_deliveries(Db *db, int64_t brand, int64_t id, GError **error)
 {
     return db_run(db, error,
-                  "update channel set removed_at = now(), secret = null"
-                  " where brand_id = $1 and id = $2",
+                  "update delivery set state = case state when 'queued' then 'skipped'"
+                  "  else 'unknown' end,"
+                  " reason = case state when 'queued' then 'the channel was removed'"
+                  "  else 'the channel was removed while this was going out:"
+                  " say whether it was sent' end,"
+                  " finished_at = case state when 'queued' then now() end,"
+                  " send_at = case state when 'queued' then send_at else 'infinity' end"
+                  " where brand_id = $1 and channel_id = $2"
+                  " and state in ('queued', 'sending', 'unknown')",
                   db_int(brand), db_int(id));
+}
+
+bool channel_remove(Db *db, int64_t brand, int64_t id, GError **error)
+{
+    if (!db_begin(db, error))
+        return false;
+    if (db_run(db, error,
+               "update channel set removed_at = now(), secret = null"
+               " where brand_id = $1 and id = $2",
+               db_int(brand), db_int(id)) &&
+        end_deliveries(db, brand, id, error) && db_commit(db, error))
+        return true;
+    db_rollback(db);
+    return false;
 }
 
 bool channel_cursor(Db *db, int64_t brand, int64_t id, json_t **cursor, GError **error)

@@ -24,6 +24,7 @@ GPtrArray *channel_list(Db *db, int64_t brand, GError **error);
 /* CONFLICT when the name is taken. Sets channel->id. */
 bool channel_add(Db *db, Channel *channel, GError **error);
 bool channel_pause(Db *db, int64_t brand, int64_t id, bool paused, GError **error);
+/* Skips what is queued; what may have gone out waits for a person's word. */
 bool channel_remove(Db *db, int64_t brand, int64_t id, GError **error);
 
 /* The cursor, a new reference, or NULL the first time. False when it failed. */

@@ -186,7 +186,8 @@ bool delivery_sent(Db *db, const Delivery *delivery, const char *external_id, co
 }
 
 /* Only where it still is as it was claimed: a person may have decided meanwhile. What would be
- * tried again of an update that was stopped is over instead. */
+ * tried again of an update that was stopped is over instead. Of a channel that was removed
+ * (channel_remove) nothing is queued again. */
 bool delivery_ended(Db *db, const Delivery *delivery, const char *state, const char *reason,
                     int64_t send_at, GError **error)
 {
@@ -201,7 +202,7 @@ bool delivery_ended(Db *db, const Delivery *delivery, const char *state, const c
                " from (select $3 = 'queued' and exists (select from incident_update"
                "  where brand_id = $1 and id = $8 and stopped_at is not null) as stopped) s"
                " where d.brand_id = $1 and d.id = $2 and d.state in ('sending', 'unknown')"
-               " and d.attempts = $7",
+               " and d.attempts = $7 and not ($3 = 'queued' and d.send_at = 'infinity')",
                db_int(delivery->brand), db_int(delivery->id), db_text(state), db_text(reason),
                db_time(send_at), db_bool(over), db_int(delivery->attempts),
                db_id(delivery->update)) &&

@@ -173,7 +173,9 @@ bool outbox_resolve(Db *db, int64_t brand, int64_t id, const char *as, const cha
                          "update delivery set state = 'queued', reason = null, finished_at = null,"
                          " lease_until = null, send_at = now() where brand_id = $1 and id = $2"
                          " and state in ('unknown', 'failed')"
-                         " and (lease_until is null or lease_until < now())",
+                         " and (lease_until is null or lease_until < now())"
+                         " and exists (select 1 from channel c where c.brand_id = $1"
+                         "  and c.id = delivery.channel_id and c.removed_at is null)",
                          db_int(brand), db_int(id))
               : db_query(db, error,
                          "update delivery set state = $3, reason = $4, finished_at = now(),"
@@ -181,7 +183,8 @@ bool outbox_resolve(Db *db, int64_t brand, int64_t id, const char *as, const cha
                          " and (lease_until is null or lease_until < now())",
                          db_int(brand), db_int(id), db_text(as), db_text(reason));
     if (!changed(db, brand, id, result,
-                 "This delivery has moved on, or is being looked up just now: see its state.",
+                 "This delivery has moved on, is being looked up just now, or its channel was "
+                 "removed: see its state.",
                  error))
         return false;
     return strcmp(as, "sent") != 0 || mark_told(db, brand, id, error);

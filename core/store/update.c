@@ -1,5 +1,8 @@
 #include "core/store/update.h"
 
+/* The core marks a member as told some time after the delivery is sent, and not while it is
+ * unknown: for `only_new` the deliveries count. They are looked up in the index of (brand_id,
+ * update_id, person_id), one by one, which 100,000 people bear. */
 DbResult *update_recipients(Db *db, int64_t brand, int64_t incident, int64_t as_of, bool only_new,
                             GError **error)
 {
@@ -21,7 +24,10 @@ DbResult *update_recipients(Db *db, int64_t brand, int64_t incident, int64_t as_
         " join message g on g.brand_id = $1 and g.id = m.message_id"
         " left join answered a on a.person_id = m.person_id"
         " where m.brand_id = $1 and m.incident_id = $2 and m.removed_at is null and m.joined_at <= "
-        "$3 and (m.told_at is null or not $4)"
+        "$3 and (not $4 or (m.told_at is null and not exists (select 1 from incident_update u"
+        "  join delivery d on d.brand_id = $1 and d.update_id = u.id and d.person_id = m.person_id"
+        "  where u.brand_id = $1 and u.incident_id = $2"
+        "  and d.state in ('queued', 'sending', 'sent', 'unknown'))))"
         " order by m.channel_id, m.first_at, m.person_id",
         db_int(brand), db_int(incident), db_time(as_of), db_bool(only_new));
 }

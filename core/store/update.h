@@ -6,7 +6,7 @@
 /* Who an update would go to, in no order that means something: the incident's people as of a time.
  * Columns: person_id, conversation_id, message_id, channel_id, network, channel_name, max_length,
  * visibility, lang, handle, name, skip (why nothing goes to them, or null). `only_new` leaves out
- * who was told something already. */
+ * who was told something already, is about to be or may have been. */
 DbResult *update_recipients(Db *db, int64_t brand, int64_t incident, int64_t as_of, bool only_new,
                             GError **error);
 /* The database's clock, cut to milliseconds, as it is shown and sent back. */

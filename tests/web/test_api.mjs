@@ -340,6 +340,16 @@ test('undo before it is due: nothing goes out; afterwards only stop helps', asyn
     assert.deepEqual(failed.items.map(c => c.id), ['11', '12'])
 })
 
+test('only new: not who was sent something that the core has not marked yet, nor who may have got it', async () => {
+    const to = async () => (await comms.post(B + '/incidents/7/preview', { ...message, to: 'new' })).body.recipients
+    assert.equal(pg.sql('select count(*) from member where told_at is not null'), '0')
+    assert.equal(await to(), 40 - 10 - 1, 'the ten sent and the unknown one')
+    assert.equal((await comms.post(B + '/incidents/7/preview', { ...message, to: 'all' })).body.recipients, 40)
+    pg.sql('update member set told_at = now() where person_id = 13')
+    assert.equal(await to(), 28)
+    pg.sql('update member set told_at = null where person_id = 13')
+})
+
 test('a person says what became of an unknown delivery', async () => {
     const [unknown, failed] = (await comms.get(B + '/deliveries?state=failed,unknown')).body.items
     assert.equal((await comms.post(B + `/deliveries/${failed.id}/resolve`, { as: 'sent' })).status, 409)
@@ -532,6 +542,20 @@ test('nothing of a stopped update is taken, also while its rows are still being 
         await once(collector, 'exit')
         rmSync(dir, { recursive: true })
     }
+})
+
+test('a removed channel leaves no delivery behind that nobody sends or decides', async () => {
+    pg.sql(`insert into delivery (brand_id, id, channel_id, conversation_id, person_id, message_id, visibility, lang, body, state, send_at)
+            select 1, 9010 + n, 9, n, n, n, 'public', 'de', 'x', (array['queued', 'sending', 'unknown', 'failed'])[n], now() from generate_series(1, 4) n`)
+    const removed = breakwater(['channel', 'remove', '--brand', 'acme', 'Play'], { url: pg.url })
+    assert.equal(removed.status, 0, removed.stderr)
+    assert.deepEqual(pg.sql('select state, send_at, finished_at is not null from delivery where id between 9012 and 9014 order by id').split('\n').map(line => line.split('\t'))
+        .map(([state, at, over]) => [state, at === 'infinity', over]), [['unknown', true, 'f'], ['unknown', true, 'f'], ['failed', false, 'f']])
+    assert.equal(pg.sql('select state, reason, finished_at is not null from delivery where id = 9011'), 'skipped\tthe channel was removed\tt')
+    const [one] = (await comms.get(B + '/deliveries?state=unknown')).body.items.filter(d => d.id === '9012')
+    assert.match(one.reason, /^the channel was removed while/)
+    assert.equal((await comms.post(B + '/deliveries/9013/resolve', { as: 'again' })).status, 409, 'it would wait for ever')
+    assert.equal((await comms.post(B + '/deliveries/9013/resolve', { as: 'sent' })).body.state, 'sent')
 })
 
 test('health: alive, ready, figures', async () => {

@@ -152,25 +152,40 @@ static bool check_room(const char *path, int wanted_mb, GError **error)
                    path, (int)free_mb, wanted_mb);
 }
 
-/* Ours alone: who can enter the socket's folder is trusted by the cluster. */
-static bool make_private(const Local *local, const char *path, GError **error)
+static bool make_folder_private(const Local *local, const char *path, int folder, GError **error)
 {
     struct stat info;
-    if (g_mkdir_with_parents(path, 0700) < 0)
-        return bw_fail(error, BW_ERROR_DENIED, "cannot make the data directory %s: %s", path,
-                       g_strerror(errno));
-    if (geteuid() == 0 && chown(path, local->uid, local->gid) < 0)
-        return bw_fail(error, BW_ERROR_DENIED, "cannot give %s to user %s: %s", path, local->user,
-                       g_strerror(errno));
-    if (lstat(path, &info) < 0 || !S_ISDIR(info.st_mode) || info.st_uid != local->uid)
+    bool root = geteuid() == 0;
+    if (fstat(folder, &info) < 0 || (info.st_uid != local->uid && !(root && info.st_uid == 0)))
         return bw_fail(
             error, BW_ERROR_DENIED,
             "the data directory %s belongs to another user: start as that user, or choose another --data-dir",
             path);
-    if (chmod(path, 0700) < 0)
+    if (root && fchown(folder, local->uid, local->gid) < 0)
+        return bw_fail(error, BW_ERROR_DENIED, "cannot give %s to user %s: %s", path, local->user,
+                       g_strerror(errno));
+    if (fchmod(folder, 0700) < 0)
         return bw_fail(error, BW_ERROR_DENIED, "cannot close %s to others: %s", path,
                        g_strerror(errno));
     return true;
+}
+
+/* Ours alone: who can enter the socket's folder is trusted by the cluster. Its name in /tmp can be
+ * guessed, so that root must not follow a link that somebody put there. */
+static bool make_private(const Local *local, const char *path, GError **error)
+{
+    if (g_mkdir_with_parents(path, 0700) < 0)
+        return bw_fail(error, BW_ERROR_DENIED, "cannot make the data directory %s: %s", path,
+                       g_strerror(errno));
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0)
+        return bw_fail(error, BW_ERROR_DENIED,
+                       "the data directory %s is a link or cannot be opened (%s): choose another "
+                       "--data-dir",
+                       path, g_strerror(errno));
+    bool good = make_folder_private(local, path, folder, error);
+    close(folder);
+    return good;
 }
 
 static bool become(const Local *local, GError **error)
@@ -351,27 +366,17 @@ static void forget_dead_postmaster(const char *folder, const char *name)
         g_unlink(path);
 }
 
-bool local_make_cluster(const Local *local, const char *bin, GError **error)
+/* The child inherits the lock on the directory: a start after `kill -9` waits for its end. */
+static bool run_initdb(const char *bin, char *cluster, GError **error)
 {
-    if (version_of_cluster(local)) {
-        forget_dead_postmaster(local->cluster, "postmaster.pid");
-        forget_dead_postmaster(local->socket, ".s.PGSQL.5432.lock");
-        return true;
-    }
-    if (!check_room(local->directory, ROOM_FOR_CLUSTER_MB, error))
-        return false;
     g_autofree char *initdb = g_build_filename(bin, "initdb", NULL);
     g_autofree char *problem = NULL;
     int status = 0;
     g_autoptr(GError) failed = NULL;
-    char *argv[] = {initdb,  "--pgdata",   local->cluster, "--username", "breakwater", "--auth",
-                    "trust", "--encoding", "UTF8",         "--locale",   "C.UTF-8",    NULL};
-    /* what an interrupted start left behind; PG_VERSION is not there, so there is no data in it */
-    g_autofree char *clean = g_strdup_printf("rm -rf -- '%s'", local->cluster);
-    if (!strchr(local->cluster, '\'') && system(clean) != 0)
-        return bw_fail(error, BW_ERROR_DENIED, "cannot empty %s", local->cluster);
-    if (!g_spawn_sync(NULL, argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, &problem,
-                      &status, &failed))
+    char *argv[] = {initdb,  "--pgdata",   cluster, "--username", "breakwater", "--auth",
+                    "trust", "--encoding", "UTF8",  "--locale",   "C.UTF-8",    NULL};
+    if (!g_spawn_sync(NULL, argv, NULL, G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_LEAVE_DESCRIPTORS_OPEN,
+                      NULL, NULL, NULL, &problem, &status, &failed))
         return bw_fail(error, BW_ERROR_DENIED, "cannot run %s: %s", initdb, failed->message);
     if (g_spawn_check_wait_status(status, NULL))
         return true;
@@ -381,6 +386,52 @@ bool local_make_cluster(const Local *local, const char *bin, GError **error)
                    full ? "the disk is full: free some space, or choose another --data-dir"
                         : "initdb failed",
                    problem);
+}
+
+static bool remove_folder(char *path)
+{
+    char *argv[] = {"rm", "-rf", "--", path, NULL};
+    int status = 0;
+    return g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status,
+                        NULL) &&
+           g_spawn_check_wait_status(status, NULL);
+}
+
+/* A new name that a failing power supply cannot take back. */
+static bool rename_for_good(const Local *local, const char *from, const char *to)
+{
+    int folder = open(local->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = folder >= 0 && rename(from, to) == 0 && fsync(folder) == 0;
+    if (folder >= 0)
+        close(folder);
+    return good;
+}
+
+bool local_make_cluster(const Local *local, const char *bin, GError **error)
+{
+    if (version_of_cluster(local)) {
+        forget_dead_postmaster(local->cluster, "postmaster.pid");
+        forget_dead_postmaster(local->socket, ".s.PGSQL.5432.lock");
+        return true;
+    }
+    if (g_file_test(local->cluster, G_FILE_TEST_EXISTS))
+        return bw_fail(error, BW_ERROR_DENIED,
+                       "%s is there, but its file PG_VERSION cannot be read: restore it, or choose "
+                       "another --data-dir",
+                       local->cluster);
+    if (!check_room(local->directory, ROOM_FOR_CLUSTER_MB, error))
+        return false;
+    /* initdb writes PG_VERSION first: only a whole cluster gets the name that the next start looks
+     * for, and what an interrupted one left has no data in it */
+    g_autofree char *unfinished = g_strconcat(local->cluster, ".new", NULL);
+    if (!remove_folder(unfinished))
+        return bw_fail(error, BW_ERROR_DENIED, "cannot remove %s", unfinished);
+    if (!run_initdb(bin, unfinished, error))
+        return false;
+    if (!rename_for_good(local, unfinished, local->cluster))
+        return bw_fail(error, BW_ERROR_DENIED, "cannot rename %s to %s: %s", unfinished,
+                       local->cluster, g_strerror(errno));
+    return true;
 }
 
 char **local_postgres_argv(const Local *local, const char *bin)

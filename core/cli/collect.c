@@ -22,6 +22,7 @@ static bool follow(Supervisor *supervisor, Db *db, GError **error)
     g_autoptr(GPtrArray) channels = channel_list(db, 0, error);
     if (!channels)
         return false;
+    g_autoptr(GHashTable) wanted = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     for (guint i = 0; i < channels->len; i++) {
         const Channel *channel = channels->pdata[i];
         g_autofree char *brand = g_strdup_printf("%" G_GINT64_FORMAT, channel->brand);
@@ -29,10 +30,12 @@ static bool follow(Supervisor *supervisor, Db *db, GError **error)
         g_autofree char *name = g_strdup_printf("collect %s/%s", brand, id);
         char *argv[] = {SUPERVISE_SELF, "collect", "--id", brand, id, NULL};
         if (channel->paused)
-            supervisor_remove(supervisor, name);
-        else if (!supervisor_has(supervisor, name))
+            continue;
+        g_hash_table_add(wanted, g_strdup(name));
+        if (!supervisor_has(supervisor, name))
             supervisor_add(supervisor, name, argv, NULL, SIGTERM, false);
     }
+    supervisor_keep(supervisor, wanted);
     return true;
 }
 

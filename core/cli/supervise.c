@@ -131,14 +131,16 @@ static char *how(int status)
     return g_strdup_printf("ended with status %d", WEXITSTATUS(status));
 }
 
-/* Status 0 is a child that ended because it is no longer wanted (a paused channel). */
+/* Status 0 is a collector that was asked to end or saw its channel paused. Where it is still wanted
+ * (the channel was resumed) it starts again; otherwise supervisor_keep removes it. */
 static void bury(Supervisor *supervisor, Child *child, int status)
 {
     int64_t now = g_get_monotonic_time();
     g_autofree char *text = how(status);
     child->pid = 0;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && !child->essential) {
-        child->given_up = true;
+        child->start_at = now + G_USEC_PER_SEC;
+        g_info("%s %s", child->name, text);
         return;
     }
     forget_old_deaths(child);
@@ -194,13 +196,15 @@ static void end(Child *child, int seconds)
     child->pid = 0;
 }
 
-void supervisor_remove(Supervisor *supervisor, const char *name)
+void supervisor_keep(Supervisor *supervisor, GHashTable *wanted)
 {
-    Child *child = find(supervisor, name);
-    if (!child)
-        return;
-    end(child, 5);
-    g_ptr_array_remove(supervisor->children, child);
+    for (guint i = supervisor->children->len; i > 0; i--) {
+        Child *child = supervisor->children->pdata[i - 1];
+        if (child->essential || g_hash_table_contains(wanted, child->name))
+            continue;
+        end(child, 5);
+        g_ptr_array_remove_index(supervisor->children, i - 1);
+    }
 }
 
 void supervisor_stop(Supervisor *supervisor, int seconds)

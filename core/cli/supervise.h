@@ -19,8 +19,8 @@ void supervisor_add(Supervisor *supervisor, const char *name, char *const *argv,
 bool supervisor_has(const Supervisor *supervisor, const char *name);
 /* 0: it does not run. */
 pid_t supervisor_pid(const Supervisor *supervisor, const char *name);
-/* Ends a child for good. */
-void supervisor_remove(Supervisor *supervisor, const char *name);
+/* Ends for good those that are not essential and whose names are not in the set. */
+void supervisor_keep(Supervisor *supervisor, GHashTable *wanted);
 
 /* Reaps and starts again. False when an essential child died five times in five minutes, with the
  * reason printed. */

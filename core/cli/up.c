@@ -148,8 +148,8 @@ static char *child_name(const Channel *channel)
                            channel->id);
 }
 
-/* One collector per channel that is not paused; those of paused channels end by themselves. */
-static bool follow_channels(Up *up, GHashTable *known, GError **error)
+/* One collector per channel that is not paused. */
+static bool follow_channels(Up *up, GError **error)
 {
     g_autoptr(GPtrArray) channels = channel_list(up->db, 0, error);
     if (!channels)
@@ -163,19 +163,11 @@ static bool follow_channels(Up *up, GHashTable *known, GError **error)
         if (channel->paused)
             continue;
         g_hash_table_add(wanted, g_strdup(name));
-        if (!g_hash_table_add(known, g_strdup(name)))
-            continue;
         const char *arguments[] = {"collect", "--id", brand, id, NULL};
-        add_child(up, name, "breakwater_collect", arguments, false);
+        if (!supervisor_has(up->supervisor, name))
+            add_child(up, name, "breakwater_collect", arguments, false);
     }
-    GHashTableIter iter;
-    gpointer key;
-    g_hash_table_iter_init(&iter, known);
-    while (g_hash_table_iter_next(&iter, &key, NULL))
-        if (!g_hash_table_contains(wanted, key)) {
-            supervisor_remove(up->supervisor, key);
-            g_hash_table_iter_remove(&iter);
-        }
+    supervisor_keep(up->supervisor, wanted);
     return true;
 }
 
@@ -214,7 +206,6 @@ static bool first_start(Up *up, GError **error)
 
 static bool watch(Up *up, GError **error)
 {
-    g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     int64_t looked = 0;
     while (!ending) {
         if (!supervisor_tick(up->supervisor))
@@ -223,7 +214,7 @@ static bool watch(Up *up, GError **error)
         if (g_get_monotonic_time() - looked > CHANNELS_EVERY_MS * 1000) {
             g_autoptr(GError) problem = NULL;
             if (!db_is_alive(up->db) ? !db_reconnect(up->db, &problem)
-                                     : !follow_channels(up, known, &problem))
+                                     : !follow_channels(up, &problem))
                 g_info("%s", problem->message);
             looked = g_get_monotonic_time();
         }

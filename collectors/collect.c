@@ -499,7 +499,10 @@ static bool begin(Collector *collector, const char *url, int64_t brand, int64_t 
         if (problem)
             g_propagate_error(error, g_steal_pointer(&problem));
         else
-            bw_fail(error, BW_ERROR_CONFLICT, "another process collects this channel");
+            bw_fail(error, BW_ERROR_TEMPORARY,
+                    "another process collects channel %" G_GINT64_FORMAT "/%" G_GINT64_FORMAT
+                    "; waiting for its end",
+                    brand, id);
         return false;
     }
     if (!collector->channel) {
@@ -541,15 +544,22 @@ int collect_run(const char *database_url, int64_t brand, int64_t channel)
 {
     struct sigaction action = {.sa_handler = on_signal};
     Collector collector = {0};
+    g_autofree char *said = NULL; /* what hinders the beginning: once, not with each try */
     int status = 0;
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
     while (!ending) {
         g_autoptr(GError) error = NULL;
-        if (begin(&collector, database_url, brand, channel, &error) && work(&collector, &error))
-            break;
-        g_warning("%s", error->message);
+        if (begin(&collector, database_url, brand, channel, &error)) {
+            g_clear_pointer(&said, g_free);
+            if (work(&collector, &error))
+                break;
+        }
+        if (g_strcmp0(said, error->message) != 0)
+            g_warning("%s", error->message);
+        g_free(said);
+        said = g_strdup(error->message);
         if (!g_error_matches(error, BW_ERROR, BW_ERROR_TEMPORARY)) {
             status = 1;
             break;

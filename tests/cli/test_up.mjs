@@ -1,7 +1,7 @@
 /* breakwater up: the first start and the next, what it refuses, and what it gets over. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { after, test } from 'node:test'
@@ -177,6 +177,16 @@ test('a directory that cannot be used is refused in one line, and stays as it wa
     if (asRoot) spawnSync('chown', ['-R', 'postgres:', old])
     await refused(await startAnywhere(old), /PostgreSQL 9, which is not installed: install postgresql-9/)
     assert.equal(readFileSync(join(old, 'postgresql', 'PG_VERSION'), 'utf8'), '9\n')
+    writeFileSync(join(old, 'postgresql', 'PG_VERSION'), '')
+    await refused(await startAnywhere(old), /PG_VERSION cannot be read: .*--data-dir/)
+    assert.deepEqual(readdirSync(join(old, 'postgresql')), ['PG_VERSION'])
+
+    if (!asRoot) return
+    const [aim, link] = [directory('aim'), directory('link')]
+    mkdirSync(aim)
+    symlinkSync(aim, link)
+    await refused(await startAnywhere(link), /is a link .*--data-dir/)
+    assert.equal(statSync(aim).uid, 0, 'root does not give away what a link names')
 })
 
 test('a busy port is said at once', async () => {
@@ -206,7 +216,14 @@ test('a full disk', async t => {
 
 test('each part is killed in turn while messages come in: it comes back and nothing is lost', async () => {
     const data = directory('killed')
+    /* killed while the database is made */
+    const first = await startAnywhere(data)
+    await until('initdb is at work', () => existsSync(join(data, 'postgresql.new', 'PG_VERSION')), { seconds: 60, every: 5 })
+    process.kill(first.pid, 'SIGKILL')
+    await first.ended
+    assert.ok(!existsSync(join(data, 'postgresql')))
     const up = await (await startAnywhere(data)).ready()
+    assert.ok(!existsSync(join(data, 'postgresql.new')))
     command(data, ['brand', 'add', 'acme', 'Acme'])
     command(data, ['channel', 'add', 'replay', 'recorded', `file=${recording('steady.jsonl', 400, 0.04)}`, 'speed=1'])
     await until('messages come in', () => count(data) > 20, { seconds: 60 })
@@ -214,7 +231,7 @@ test('each part is killed in turn while messages come in: it comes back and noth
         const before = up.part(name)
         assert.ok(before, `${name} runs`)
         process.kill(before, 'SIGKILL')
-        await until(`${name} is back`, async () => up.part(name) && up.part(name) !== before && (await up.isReady()), { seconds: 60 })
+        await until(`${name} is back`, async () => ![undefined, before].includes(up.part(name)) && (await up.isReady()), { seconds: 60 })
         assert.match(up.complained, new RegExp(`${name}.* was ended by signal 9 .* it is started again`))
     }
     await until('all messages are in', () => count(data) === 400, { seconds: 90 })
@@ -251,13 +268,19 @@ test('each part is killed in turn while messages come in: it comes back and noth
 test('what keeps dying is given up', async () => {
     const data = directory('dying')
     const up = await (await startAnywhere(data, { env: { BREAKWATER_MOST_DEATHS: '2' } })).ready()
-    const killed = async name => {
+    const atWork = () => until('the collector is at work', () => up.part('collect') &&
+        sql(data, `select count(*) from pg_stat_activity where usename = 'breakwater_collect'`) !== '0', { seconds: 60 })
+    const killed = async (name, signal = 'SIGKILL') => {
         const pid = await until(`${name} runs`, () => up.part(name), { seconds: 60 })
-        process.kill(pid, 'SIGKILL')
+        process.kill(pid, signal)
         await until('it is gone', () => up.part(name) !== pid)
     }
     command(data, ['brand', 'add', 'acme', 'Acme'])
     command(data, ['channel', 'add', 'replay', 'recorded', `file=${recording('dying.jsonl', 3, 0)}`])
+    for (let i = 0; i < 2; i++) { /* no deaths */
+        await atWork()
+        await killed('collect', 'SIGTERM')
+    }
     await killed('collect')
     await killed('collect')
     await until('the channel is given up', () => /collect.* not started again.*'breakwater channel pause'/.test(up.complained), { seconds: 60 })
@@ -266,7 +289,25 @@ test('what keeps dying is given up', async () => {
     command(data, ['channel', 'pause', 'recorded'])
     await new Promise(done => setTimeout(done, 3000)) /* it looks for channels once a second */
     command(data, ['channel', 'resume', 'recorded'])
-    await until('the channel runs again', () => up.part('collect'), { seconds: 60 })
+    await atWork()
+
+    /* one more process for all channels: its collector waits, and ends with the channel */
+    const beside = spawn(program, ['collect', '--database-url', `host=${join(data, 'run')} port=5432 dbname=breakwater user=breakwater`],
+        { env: environment({ BREAKWATER_KEY_FILE: join(data, 'key'), BREAKWATER_MOST_DEATHS: '2' }), stdio: ['ignore', 'ignore', 'pipe'] })
+    running.add(beside)
+    let complained = ''
+    beside.stderr.on('data', text => (complained += text))
+    await until('it waits', () => /another process collects/.test(complained), { seconds: 60 })
+    const waiting = family(beside.pid)[1]
+    await new Promise(done => setTimeout(done, 2500)) /* it tries once a second */
+    assert.equal(complained.match(/another process collects/g).length, 1, complained)
+    assert.ok(alive(waiting), complained)
+    command(data, ['channel', 'remove', 'recorded'])
+    await until('both collectors are gone', () => !alive(waiting) && !up.part('collect'), { seconds: 60 })
+    const besideEnded = new Promise(done => beside.once('close', done))
+    beside.kill('SIGTERM')
+    assert.equal(await besideEnded, 0)
+    running.delete(beside)
 
     const pids = family(up.pid)
     await killed('web')

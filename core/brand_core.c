@@ -3,9 +3,10 @@
 #include <string.h>
 
 enum {
-    FEED = 2000,      /* messages read at once */
-    RELEARN_DAYS = 3, /* without a saved memory: messages fed again */
-    LATE = 100000,    /* ids that a slow collector may have taken and not yet committed */
+    FEED = 2000,        /* messages read at once */
+    RELEARN_DAYS = 3,   /* without a saved memory: messages fed again */
+    RESOLVED_DAYS = 20, /* longer than the engines remember a quiet cluster */
+    LATE = 100000,      /* ids that a slow collector may have taken and not yet committed */
 };
 
 static int64_t *boxed(int64_t value)
@@ -227,6 +228,27 @@ static bool remember(BrandCore *brand, Db *db, GError **error)
         return false;
     brand->seq = MAX(brand->seq, last);
     brand->saved_seq = brand->seq;
+    return true;
+}
+
+bool brand_core_reopen(BrandCore *brand, Db *db, GHashTable *links, GError **error)
+{
+    guint64 sum = 1;
+    GHashTableIter iter;
+    gpointer key, value;
+    g_hash_table_iter_init(&iter, links);
+    while (g_hash_table_iter_next(&iter, &key, &value))
+        sum += (guint64) * (int64_t *)key * 0x9e3779b97f4a7c15u ^ (guint64) * (int64_t *)value;
+    if (sum == brand->linked)
+        return true;
+    brand->linked = sum;
+    g_autoptr(GArray) resolved = sorting_resolved(db, brand->id, RESOLVED_DAYS, error);
+    if (!resolved)
+        return false;
+    for (guint i = 0; i < resolved->len; i++) {
+        int64_t id = g_array_index(resolved, int64_t, i);
+        pipeline_reopen(brand->pipeline, brand_core_engine_cluster(brand, id));
+    }
     return true;
 }
 

@@ -14,6 +14,7 @@ typedef struct BrandCore {
     Tally *tally;
     Watch *watch;
     int64_t watched_at; /* monotonic microseconds */
+    guint64 linked;     /* a sum over the clusters that belong to an open incident */
     int64_t seq;        /* the last verdict's */
     int64_t saved_seq;
     int64_t saved_at;     /* monotonic microseconds */
@@ -27,6 +28,10 @@ typedef struct BrandCore {
 BrandCore *brand_core_new(Db *db, int64_t id, GError **error);
 void brand_core_free(void *brand);
 bool brand_core_save(BrandCore *brand, Db *db, GError **error);
+
+/* Lets clusters be suspected again whose incident was resolved meanwhile. `links` (sorting_links)
+ * are as they stand now; nothing is asked while they do not change. */
+bool brand_core_reopen(BrandCore *brand, Db *db, GHashTable *links, GError **error);
 
 /* One message through the engines. Returns the cluster's id as the engine says it; the verdict has
  * the one of the tables. */

@@ -271,7 +271,8 @@ static bool write_grown_terms(BrandCore *brand, Db *db, GError **error)
 static bool write_batch(BrandCore *brand, Db *db, Batch *batch, GError **error)
 {
     batch->links = sorting_links(db, brand->id, error);
-    if (!batch->links || !sorting_assign(db, brand->id, batch->verdicts, error) ||
+    if (!batch->links || !brand_core_reopen(brand, db, batch->links, error) ||
+        !sorting_assign(db, brand->id, batch->verdicts, error) ||
         !sorting_clusters(db, brand->id, tally_cluster_rows(brand->tally), error))
         return false;
     if (!follow_events(brand, db, batch, error))

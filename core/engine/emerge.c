@@ -188,6 +188,16 @@ void emerge_settle(Emerge *e, int64_t cluster)
     watch->last_at = MAX(watch->last_at, e->now);
 }
 
+void emerge_reopen(Emerge *e, int64_t cluster)
+{
+    Watch *watch = g_hash_table_lookup(e->watches, &cluster);
+    if (!watch || !watch->settled)
+        return;
+    watch->settled = false;
+    watch->beyond = 0;
+    watch->seen = g_array_new(FALSE, FALSE, sizeof(Seen));
+}
+
 bool emerge_settled(const Emerge *e, int64_t cluster)
 {
     const Watch *watch = g_hash_table_lookup(e->watches, &cluster);

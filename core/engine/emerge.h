@@ -25,6 +25,8 @@ bool emerge_complains(const Emerge *emerge, int64_t cluster);
 void emerge_merge(Emerge *emerge, int64_t from, int64_t into);
 /* Never to be suspected (again). */
 void emerge_settle(Emerge *emerge, int64_t cluster);
+/* A cluster that was suspected may be so again, from the next message on. */
+void emerge_reopen(Emerge *emerge, int64_t cluster);
 bool emerge_settled(const Emerge *emerge, int64_t cluster);
 
 void emerge_put(const Emerge *emerge, GByteArray *out);

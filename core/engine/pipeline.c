@@ -210,6 +210,11 @@ void pipeline_dismiss(Pipeline *p, int64_t cluster)
     emerge_settle(p->emerge, cluster);
 }
 
+void pipeline_reopen(Pipeline *p, int64_t cluster)
+{
+    emerge_reopen(p->emerge, clusterer_current(p->clusterer, cluster));
+}
+
 void pipeline_teach_complaint(Pipeline *p, const PipelineMessage *message, bool complaint)
 {
     read_message(p, message);

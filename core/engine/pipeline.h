@@ -68,6 +68,8 @@ Pipeline *pipeline_restore(GBytes *state, GError **error);
 int64_t pipeline_move(Pipeline *pipeline, const PipelineMessage *message, int64_t cluster);
 void pipeline_merge(Pipeline *pipeline, int64_t from, int64_t into);
 void pipeline_dismiss(Pipeline *pipeline, int64_t cluster);
+/* Its incident is over: a new wave of the same complaint is suspected anew. */
+void pipeline_reopen(Pipeline *pipeline, int64_t cluster);
 void pipeline_teach_complaint(Pipeline *pipeline, const PipelineMessage *message, bool complaint);
 
 /* The cluster a new like message goes to when `cluster` was merged away: follows merges. */

@@ -213,7 +213,9 @@ static void cluster_clear(Cluster *cluster)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Cluster, cluster_clear)
 
-/* The messages of a cluster, as verdicts that put them into the incident. */
+/* The messages of a cluster, as verdicts that put them into the incident. Of a cluster whose
+ * incident is over only what came after its end: who complained about the last outage is not to
+ * hear of this one. */
 static bool load(Db *db, int64_t brand, int64_t incident, int64_t id, Cluster *cluster,
                  GError **error)
 {
@@ -223,7 +225,9 @@ static bool load(Db *db, int64_t brand, int64_t incident, int64_t id, Cluster *c
         "  a.person_id, s.lang"
         " from assignment s"
         " cross join lateral (select * from message where brand_id = $1 and id = s.message_id"
-        "  and automatic is null offset 0) e"
+        "  and automatic is null and received_at > coalesce((select i.ended_at from cluster c"
+        "   join incident i on i.brand_id = $1 and i.id = c.incident_id"
+        "   where c.brand_id = $1 and c.id = $2), '-infinity') offset 0) e"
         " cross join lateral (select person_id from author where brand_id = $1"
         "  and id = e.author_id offset 0) a"
         " where s.brand_id = $1 and s.cluster_id = $2 order by e.id",
@@ -335,9 +339,9 @@ bool membership_open(Db *db, int64_t brand, int64_t cluster, const char *title, 
     if (!db_rows(result))
         return bw_fail(error, BW_ERROR_MISSING, "no cluster %" G_GINT64_FORMAT, cluster);
     *incident = db_get_int(db_row(result, 0), "id");
-    return db_run(db, error, "update cluster set incident_id = $3 where brand_id = $1 and id = $2",
+    return membership_take(db, brand, *incident, cluster, error) &&
+           db_run(db, error, "update cluster set incident_id = $3 where brand_id = $1 and id = $2",
                   db_int(brand), db_int(cluster), db_int(*incident)) &&
-           membership_take(db, brand, *incident, cluster, error) &&
            note(db, brand, *incident, at, "suspected", title, error);
 }
 

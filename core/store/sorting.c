@@ -488,6 +488,24 @@ GHashTable *sorting_links(Db *db, int64_t brand, GError **error)
     return links;
 }
 
+GArray *sorting_resolved(Db *db, int64_t brand, int days, GError **error)
+{
+    g_autoptr(DbResult) result = db_query(
+        db, error,
+        "select c.id from incident i join cluster c on c.brand_id = $1 and c.incident_id = i.id"
+        " where i.brand_id = $1 and i.phase = 'resolved' and c.dismissed_at is null"
+        " and i.ended_at > clock_timestamp() - $2 * interval '1 day'",
+        db_int(brand), db_real(days));
+    if (!result)
+        return NULL;
+    GArray *ids = g_array_new(FALSE, FALSE, sizeof(int64_t));
+    for (int i = 0; i < db_rows(result); i++) {
+        int64_t id = db_get_int(db_row(result, i), "id");
+        g_array_append_val(ids, id);
+    }
+    return ids;
+}
+
 /* ---- volume ---- */
 
 bool sorting_volume(Db *db, int64_t brand, const GArray *rows, GError **error)

@@ -63,6 +63,10 @@ bool sorting_merge(Db *db, int64_t brand, int64_t from, int64_t into, int64_t in
 /* cluster -> open incident, int64_t * both; of all clusters that belong to one. */
 GHashTable *sorting_links(Db *db, int64_t brand, GError **error);
 
+/* Clusters (int64_t) whose incident was resolved in the last `days`: a new wave there is a new
+ * incident. */
+GArray *sorting_resolved(Db *db, int64_t brand, int days, GError **error);
+
 typedef struct VolumeRow {
     const char *kind, *label;
     int64_t key, bucket, people, messages; /* to be added; bucket: microseconds UTC */

@@ -136,3 +136,17 @@ test('somebody who was told and asks something else is waited for again', async 
         join author a on a.id = c.author_id where c.thread = '${thread}' and a.external_id = '${handle}'`)
     assert.deepEqual([state, incident], ['waiting', '0'])
 })
+
+test('the same failure again after the all-clear is a new incident, of those whom it hits now', async () => {
+    const [first] = (await api('GET', 'incidents?state=open')).items
+    await api('PATCH', `incidents/${first.id}`, { version: first.version, phase: 'resolved' })
+    const newest = number('select max(id) from incident')
+    const texts = outageDay().filter(({ gold, message }) => gold.incident === 'card' && gold.kind === 'outage' && message.lang === 'de').slice(0, 40)
+    await play('second', texts.map(({ message }, i) => ({ id: `s${i}`, ts: START + i, channel: 'x', author: `second-${i}`, text: message.text })))
+    /* one more batch: the core looks at what was resolved when it sorts */
+    await play('third', texts.map(({ message }, i) => ({ id: `t${i}`, ts: START + 60 + i, channel: 'x', author: `third-${i}`, text: `${message.text} Schon wieder` })))
+    const open = bw.sql(`select id, people from incident where phase = 'suspected' and id > ${newest} order by people desc`)
+    assert.ok(open.length >= 1 && Number(open[0][1]) >= 10, `incidents opened afterwards: ${JSON.stringify(open)}`)
+    assert.equal(number(`select count(*) from member m join author a on a.id = m.person_id where m.incident_id = ${open[0][0]}
+        and a.external_id not like 'second-%' and a.external_id not like 'third-%'`), 0, 'nobody of the first wave is in it')
+})

@@ -474,10 +474,10 @@ GHashTable *sorting_links(Db *db, int64_t brand, GError **error)
 {
     g_autoptr(DbResult) result =
         db_query(db, error,
-                 "select c.id, c.incident_id from cluster c"
-                 " join incident i on i.brand_id = c.brand_id and i.id = c.incident_id"
-                 " where c.brand_id = $1 and c.incident_id is not null and c.dismissed_at is null"
-                 " and i.phase not in ('resolved', 'dismissed')",
+                 "select c.id, i.id as incident_id from incident i cross join lateral"
+                 "  (select id from cluster where brand_id = $1 and incident_id = i.id"
+                 "   and dismissed_at is null offset 0) c"
+                 " where i.brand_id = $1 and i.phase not in ('resolved', 'dismissed')",
                  db_int(brand));
     if (!result)
         return NULL;

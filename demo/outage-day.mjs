@@ -562,13 +562,14 @@ function numberOf(text) {
     return number
 }
 
-/* What the team answered in the two weeks before: nearly everybody but advertisers, up to two hours later;
+/* What the team answered in the two weeks before: nearly everybody but who advertises in public, up to two hours later;
  * the last ones still wait. Marked `outbound`, in the customer's thread. */
 export function teamAnswers() {
     const answers = []
     for (const { message, gold } of outageDay()) {
-        const kind = { single: 'single', repeat: 'single', question: 'question' }[gold.kind] ?? 'other'
-        if (message.ts >= START || gold.kind === 'advert') continue
+        if (message.ts >= START || (gold.kind === 'advert' && message.visibility !== 'direct')) continue
+        const kinds = { single: 'single', repeat: 'single', question: 'question', advert: 'advert' }
+        const kind = kinds[gold.kind] ?? 'other'
         const number = numberOf(message.id)
         const ts = message.ts + 600 + (number % 6600)
         if (ts > START - 1800) continue

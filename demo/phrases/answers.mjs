@@ -8,6 +8,7 @@ export default {
             'Wir haben beim Paketdienst nachgefragt und melden uns morgen bei Ihnen. ^MW',
         ],
         question: ['Gern: Das steht auf der Produktseite ganz unten. Sonst einfach noch einmal fragen. ^MW', 'Ja, das geht, am besten bis Freitag bestellen. ^JK', 'Wir haben Ihnen dazu geschrieben. Einen schönen Tag! ^JK'],
+        advert: ['Danke, kein Interesse. ^MW'],
         other: ['Danke, das freut uns sehr. Grüße aus Trier! ^MW', 'Vielen Dank, wir geben es an das Team weiter. ^JK'],
     },
     en: {
@@ -18,6 +19,7 @@ export default {
             'We have asked the carrier and will come back to you tomorrow. ^MW',
         ],
         question: ['Happy to help: you find it at the bottom of the product page. Just ask again if not. ^MW', 'Yes, that works, best order before Friday. ^JK', 'We have written to you about it. Have a good day! ^JK'],
+        advert: ['No, thank you. ^MW'],
         other: ['Thank you, that makes our day. Greetings from Trier! ^MW', 'Many thanks, we pass it on to the team. ^JK'],
     },
     fr: {
@@ -28,6 +30,7 @@ export default {
             'Nous avons interrogé le transporteur et revenons vers vous demain. ^MW',
         ],
         question: ['Avec plaisir : c’est tout en bas de la page du produit. Sinon, redemandez-nous. ^MW', 'Oui, c’est possible, commandez de préférence avant vendredi. ^JK', 'Nous vous avons écrit à ce sujet. Bonne journée ! ^JK'],
+        advert: ['Merci, cela ne nous intéresse pas. ^MW'],
         other: ['Merci, cela nous fait très plaisir. Bonjour de Trèves ! ^MW', 'Merci beaucoup, nous le transmettons à l’équipe. ^JK'],
     },
     lb: {
@@ -38,6 +41,7 @@ export default {
             'Mir hunn de Liwwerdéngscht gefrot a mellen eis muer bei Iech. ^MW',
         ],
         question: ['Gär: Dat steet ganz ënnen op der Produktsäit. Soss frot eis einfach nach eng Kéier. ^MW', 'Jo, dat geet, am beschten bis e Freideg bestellen. ^JK', 'Mir hunn Iech dozou geschriwwen. E schéinen Dag! ^JK'],
+        advert: ['Merci, keen Interessi. ^MW'],
         other: ['Merci, dat freet eis ganz vill. Bonjour aus Tréier! ^MW', 'Villmools Merci, mir ginn et un d’Equipe weider. ^JK'],
     },
 }

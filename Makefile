@@ -120,8 +120,11 @@ lint:
 	tools/lint
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
-bench: $(BUILD)/breakwater
-	tests/bench/run
+# Measures and prints; `make bench-engines` does the same for the engines alone.
+bench: deps-test
+	$(MAKE) $(BUILD)/breakwater
+	node tests/bench/throughput.mjs
+	BREAKWATER=$(CURDIR)/$(BUILD)/breakwater node tests/bench/mail-latency.mjs
 bench-engines: $(BUILD)/breakwater
 	tests/bench/engines
 

@@ -1,7 +1,7 @@
 /* When is a cluster an incident to suspect? When enough different people are in it within a day,
  * "enough" growing with what is normal for the brand: the people who complain about anything else.
- * A cluster is suspected once, and only if its messages are complaints
- * on the whole: one message may be worded so that it could be chatter, four of the same are not. */
+ * A cluster is suspected once until it is reopened, and only if its messages are complaints on the
+ * whole: one message may be worded so that it could be chatter, four of the same are not. */
 #pragma once
 #include "core/engine/state.h"
 
